@@ -1,0 +1,138 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+)
+
+// window is the span of time whose rows of one group end up in one chunk.
+const window = 10 * 24 * time.Hour
+
+func windowOf(t int64) int64 {
+	w := window.Milliseconds()
+	start := t / w * w
+	if t < 0 && start != t {
+		start -= w
+	}
+	return start
+}
+
+// chunk is the decoded head of a sealed block of rows: which commits it
+// contains, its times, and where each column's bytes are. Columns are decoded
+// only when they are asked for.
+type chunk struct {
+	from, to uint64 // the first and the last commit sequence it contains
+	times    []int64
+	columns  []Column
+	data     [][]byte
+}
+
+const chunkVersion = 1
+
+// table is rows on their way into or out of chunks: ascending times, one slice
+// of values a column, NaN where a row said nothing of it.
+type table struct {
+	times   []int64
+	columns []Column
+	values  [][]float64
+}
+
+func encodeChunk(from, to uint64, t *table) string {
+	b := []byte{chunkVersion}
+	b = binary.AppendUvarint(b, from)
+	b = binary.AppendUvarint(b, to)
+	b = appendTimes(b, t.times)
+	b = binary.AppendUvarint(b, uint64(len(t.columns)))
+	order := make([]int, len(t.columns))
+	for i := range order {
+		order[i] = i
+	}
+	sort.Slice(order, func(i, j int) bool { return t.columns[order[i]] < t.columns[order[j]] })
+	var data []byte
+	previous := ""
+	for _, i := range order {
+		// Columns come sorted, so that a name shares its beginning with the one before.
+		shared := sharedPrefix(previous, string(t.columns[i]))
+		b = binary.AppendUvarint(b, uint64(shared))
+		b = appendString(b, string(t.columns[i])[shared:])
+		previous = string(t.columns[i])
+		start := len(data)
+		data = appendColumn(data, t.values[i])
+		b = binary.AppendUvarint(b, uint64(len(data)-start))
+	}
+	return string(appendChecksum(append(b, data...)))
+}
+
+func sharedPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+func decodeChunk(value string) (*chunk, error) {
+	body, err := verified(value)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoder{b: body}
+	if v := d.bytes(1); v == nil || v[0] != chunkVersion {
+		return nil, fmt.Errorf("%w: unknown chunk version", errDamaged)
+	}
+	c := &chunk{from: d.uvarint(), to: d.uvarint(), times: d.times()}
+	n := d.count()
+	lengths := make([]int, 0, n)
+	previous := ""
+	for ; n > 0 && d.err == nil; n-- {
+		shared := d.uvarint()
+		if shared > uint64(len(previous)) {
+			d.fail()
+			break
+		}
+		name := previous[:shared] + d.string()
+		c.columns = append(c.columns, Column(name))
+		lengths = append(lengths, int(min(d.uvarint(), math.MaxInt32)))
+		previous = name
+	}
+	for _, length := range lengths {
+		c.data = append(c.data, d.bytes(length))
+	}
+	if d.err == nil && (len(d.b) > 0 || !slices.IsSorted(c.times)) {
+		d.fail()
+	}
+	return c, d.err
+}
+
+// column expands one column into a value for each of the chunk's rows.
+func (c *chunk) column(i int) ([]float64, error) {
+	values := make([]float64, len(c.times))
+	d := &decoder{b: c.data[i]}
+	d.runs(len(values), func(from, to int, value float64) {
+		for j := from; j < to; j++ {
+			values[j] = value
+		}
+	})
+	return values, d.err
+}
+
+// addTo puts the chunk's rows into a head, where later rows of the same time win.
+func (c *chunk) addTo(h *groupHead) error {
+	for i, name := range c.columns {
+		values, err := c.column(i)
+		if err != nil {
+			return err
+		}
+		n := h.columnIndex(name)
+		for j, t := range c.times {
+			if values[j] == values[j] {
+				h.set(t, n, values[j])
+			}
+		}
+	}
+	return nil
+}

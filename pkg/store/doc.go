@@ -1,0 +1,24 @@
+// Package store keeps time series and documents in one BuntDB file.
+//
+// It knows series, samples, documents, commits and chunks. It knows nothing of
+// Storj, of Grafana, nor of what a series means.
+//
+// # Layout
+//
+// A sample belongs to a group (series that move together, such as one node's
+// reputation) and to a column of that group. What was recorded is in memory at
+// once and on disk with the next commit:
+//
+//	w:<sequence>                   a commit: everything one flush adds, in one value
+//	c:<group>:<window>:<sequence>  a sealed chunk: the rows of one group in one window
+//	d:<key>                        a document: the latest state of something
+//	m:format, m:sealed             the format version; the last sequence sealed
+//
+// BuntDB writes a transaction of several keys as several commands, in a map's
+// order, and checks none of them. So a commit is one key, carries a gap-free
+// sequence number and ends in a CRC32C, and so do chunks and documents. Sealing
+// is two transactions, the first fsynced: chunks and documents, each naming the
+// sequence it contains; then the commits go. Replay skips what a chunk or a
+// document already contains. Whatever moment the power fails, a commit counts
+// once or not at all.
+package store

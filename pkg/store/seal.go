@@ -1,0 +1,283 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strconv"
+
+	"github.com/tidwall/buntdb"
+)
+
+// Seal replaces commits by chunks: first the chunks and documents, each naming
+// the sequence it contains, fsynced; then the commits go.
+func (s *Store) Seal() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+
+	// From here on new rows go to new heads, so that the old ones stand still.
+	s.mu.Lock()
+	batch := s.pending
+	s.pending = &Batch{}
+	s.sealing, s.heads = s.heads, map[string]*groupHead{}
+	s.mu.Unlock()
+
+	err := s.commitBatch(batch)
+	if err == nil {
+		err = s.sealHeads()
+	}
+	s.mu.Lock()
+	if err != nil {
+		s.unfreeze()
+	}
+	s.sealing = nil
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	s.sealedAt = s.options.Now()
+	return s.maintain()
+}
+
+// unfreeze puts the heads back as if no sealing had begun; the caller holds mu.
+func (s *Store) unfreeze() {
+	for group, newer := range s.heads {
+		older := s.sealing[group]
+		if older == nil {
+			s.sealing[group] = newer
+			continue
+		}
+		for _, r := range newer.rows {
+			for c, v := range r.values {
+				if v == v {
+					older.set(r.time, older.columnIndex(newer.columns[c]), v)
+				}
+			}
+		}
+	}
+	s.heads = s.sealing
+}
+
+// sealHeads writes the frozen heads; the caller holds writing.
+func (s *Store) sealHeads() error {
+	from, to := s.sealed+1, s.sequence
+	if from > to {
+		return nil
+	}
+	chunks := map[string]string{}
+	for group, head := range s.sealing {
+		for at := 0; at < len(head.rows); {
+			start := windowOf(head.rows[at].time)
+			end := start + window.Milliseconds()
+			t := head.between(start, end)
+			chunks[chunkKey(group, start, to)] = encodeChunk(max(from, s.contained[place{group, start}]+1), to, t)
+			at += len(t.times)
+		}
+	}
+	changed, deleted := map[string]string{}, []string{}
+	s.mu.RLock()
+	for key, doc := range s.documents {
+		switch {
+		case doc.sequence < from: // sealed before, or still pending (0)
+		case doc.value == nil:
+			deleted = append(deleted, key)
+		default:
+			changed["d:"+key] = encodeDocument(doc.sequence, doc.value)
+		}
+	}
+	s.mu.RUnlock()
+
+	err := s.update(true, func(tx *buntdb.Tx) error {
+		for _, values := range []map[string]string{chunks, changed} {
+			for key, value := range values {
+				if _, _, err := tx.Set(key, value, nil); err != nil {
+					return err
+				}
+			}
+		}
+		for _, key := range deleted {
+			if _, err := tx.Delete("d:" + key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write chunks: %w", err)
+	}
+	err = s.update(true, func(tx *buntdb.Tx) error {
+		for sequence := from; sequence <= to; sequence++ {
+			if _, err := tx.Delete(commitKey(sequence)); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
+				return err
+			}
+		}
+		_, _, err := tx.Set(sealedKey, strconv.FormatUint(to, 10), nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("drop sealed commits: %w", err)
+	}
+	s.sealed = to
+	clear(s.contained)
+	s.mu.Lock()
+	for _, key := range deleted {
+		if doc := s.documents[key]; doc.value == nil && doc.sequence <= to && doc.sequence > 0 {
+			delete(s.documents, key)
+		}
+	}
+	s.mu.Unlock()
+	return nil
+}
+
+// maintain merges small chunks, drops what is past retention, and compacts the
+// file when most of it is history; the caller holds writing.
+func (s *Store) maintain() error {
+	parts := map[place][]string{}
+	var expired []string
+	oldest := s.options.Now().Add(-s.options.Retention - window).UnixMilli()
+	live := int64(0)
+	err := s.view(func(tx *buntdb.Tx) error {
+		return tx.Ascend("", func(key, value string) bool {
+			live += int64(len(key) + len(value) + 32)
+			if group, start, ok := chunkPlace(key); ok && start < oldest {
+				expired = append(expired, key)
+			} else if ok {
+				parts[place{group, start}] = append(parts[place{group, start}], key)
+			}
+			return true
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for at, keys := range parts {
+		if len(keys) >= mergeChunks {
+			if err := s.merge(at, keys); err != nil {
+				return fmt.Errorf("merge chunks of %s: %w", at.group, err)
+			}
+		}
+	}
+	if err := s.drop(expired); err != nil {
+		return fmt.Errorf("drop expired chunks: %w", err)
+	}
+	if s.path == "" {
+		return nil
+	}
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	if info.Size() > compactionFloor && info.Size() > 2*live {
+		return s.compact()
+	}
+	return nil
+}
+
+func (s *Store) drop(keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.update(true, func(tx *buntdb.Tx) error {
+		for _, key := range keys {
+			if _, err := tx.Delete(key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// merge makes one chunk of several of one window. The merged one is durable
+// before the parts go; should the parts survive a crash, the range of sequences
+// tells that they are contained.
+func (s *Store) merge(at place, keys []string) error {
+	var parts []*chunk
+	err := s.view(func(tx *buntdb.Tx) error {
+		for _, key := range keys {
+			value, err := tx.Get(key)
+			if err != nil {
+				return err
+			}
+			c, err := decodeChunk(value)
+			if err != nil {
+				return err
+			}
+			parts = append(parts, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	sort.Slice(parts, func(i, j int) bool { return parts[i].to < parts[j].to })
+	head := newGroupHead()
+	from, to := parts[0].from, parts[0].to
+	for _, c := range parts {
+		if err := c.addTo(head); err != nil {
+			return err
+		}
+		from, to = min(from, c.from), max(to, c.to)
+	}
+	merged := chunkKey(at.group, at.window, to)
+	value := encodeChunk(from, to, head.between(at.window, at.window+window.Milliseconds()))
+	err = s.update(true, func(tx *buntdb.Tx) error {
+		_, _, err := tx.Set(merged, value, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var rest []string
+	for _, key := range keys {
+		if key != merged {
+			rest = append(rest, key)
+		}
+	}
+	return s.drop(rest)
+}
+
+// compact writes a new file with what lives, and swaps. The caller holds writing.
+func (s *Store) compact() error {
+	f, err := os.CreateTemp(s.options.Dir, FileName+".new-*")
+	if err != nil {
+		return err
+	}
+	s.mu.RLock()
+	err = s.db.Save(f)
+	s.mu.RUnlock()
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("compact the store: %w", err), os.Remove(f.Name()))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Windows renames no open file, so the old one is closed first.
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("compact the store: %w", err)
+	}
+	renamed := os.Rename(f.Name(), s.path)
+	if renamed == nil {
+		renamed = syncFolder(s.options.Dir)
+	} else {
+		renamed = errors.Join(renamed, os.Remove(f.Name()))
+	}
+	s.db, err = openDatabase(s.path)
+	if err = errors.Join(renamed, err); err != nil {
+		return fmt.Errorf("compact the store: %w", err)
+	}
+	return nil
+}
+
+// view runs a short reading transaction: whatever takes time is done after it,
+// because a long one with a waiting write blocks all other readers.
+func (s *Store) view(f func(tx *buntdb.Tx) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.db == nil {
+		return ErrClosed
+	}
+	return s.db.View(f)
+}

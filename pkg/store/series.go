@@ -1,0 +1,96 @@
+package store
+
+import (
+	"strings"
+)
+
+// Column names one series within its group: a metric and its labels.
+// Its parts are joined by the ASCII unit separator, which no name contains.
+type Column string
+
+const columnSeparator = "\x1f"
+
+// NewColumn joins a metric and its label values, as name, value, name, value …
+func NewColumn(metric string, labels ...string) Column {
+	if len(labels) == 0 {
+		return Column(metric)
+	}
+	return Column(metric + columnSeparator + strings.Join(labels, columnSeparator))
+}
+
+// Metric is the column's metric name.
+func (c Column) Metric() string {
+	metric, _, _ := strings.Cut(string(c), columnSeparator)
+	return metric
+}
+
+// Label is the value of the label with this name, or "".
+func (c Column) Label(name string) string {
+	_, rest, _ := strings.Cut(string(c), columnSeparator)
+	for rest != "" {
+		var key, value string
+		key, rest, _ = strings.Cut(rest, columnSeparator)
+		value, rest, _ = strings.Cut(rest, columnSeparator)
+		if key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// Sample is one value of one column at one time.
+type Sample struct {
+	Column Column
+	Value  float64
+}
+
+// row is all that a group said at one time. NaN stands for "nothing said".
+type row struct {
+	time   int64 // milliseconds UTC
+	values []float64
+}
+
+// Batch is what one event or one poll adds. It is committed whole or not at all.
+type Batch struct {
+	rows      []batchRow
+	documents []document
+}
+
+type batchRow struct {
+	group   string
+	time    int64
+	samples []Sample
+}
+
+// document is the latest state of something; a nil value deletes it.
+type document struct {
+	key   string
+	value []byte
+}
+
+// Add records what a group's columns said at a time (milliseconds UTC). A later
+// row of the same time replaces the values it names and leaves the others.
+func (b *Batch) Add(group string, time int64, samples ...Sample) {
+	b.rows = append(b.rows, batchRow{group: group, time: time, samples: samples})
+}
+
+// Put replaces the document with this key.
+func (b *Batch) Put(key string, value []byte) {
+	if value == nil {
+		value = []byte{}
+	}
+	b.documents = append(b.documents, document{key: key, value: value})
+}
+
+// Delete removes the document with this key.
+func (b *Batch) Delete(key string) {
+	b.documents = append(b.documents, document{key: key})
+}
+
+// Empty says whether there is nothing to commit.
+func (b *Batch) Empty() bool { return len(b.rows) == 0 && len(b.documents) == 0 }
+
+func (b *Batch) append(other *Batch) {
+	b.rows = append(b.rows, other.rows...)
+	b.documents = append(b.documents, other.documents...)
+}

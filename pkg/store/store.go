@@ -1,0 +1,414 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/tidwall/buntdb"
+)
+
+const (
+	// FileName is the database's name in its folder.
+	FileName = "store.db"
+
+	// DefaultFlushInterval is how long a recorded value may wait for its commit.
+	DefaultFlushInterval = time.Second
+	// DefaultSealInterval is how long commits may wait until chunks replace them.
+	DefaultSealInterval = time.Hour
+	// DefaultRetention is how long samples are kept.
+	DefaultRetention = 400 * 24 * time.Hour
+
+	// sealCommits bounds the commits that an opening has to replay.
+	sealCommits = 4096
+	// mergeChunks is how many chunks of one window are merged into one.
+	mergeChunks = 8
+	// compactionFloor is the file size below which compaction is not worth it.
+	compactionFloor = 4 << 20
+
+	currentFormat       = "1"
+	currentFormatNumber = 1
+	formatKey           = "m:format"
+	sealedKey           = "m:sealed"
+)
+
+// ErrClosed is the answer of every method after Close.
+var ErrClosed = errors.New("the store is closed")
+
+// Options of a store. The zero value of each means its default.
+type Options struct {
+	Dir           string        // "" keeps everything in memory
+	FlushInterval time.Duration // negative: only Flush commits
+	SealInterval  time.Duration
+	Retention     time.Duration
+	Now           func() time.Time
+	// Report is told once of each damage found and each write that failed. It
+	// must not call the store.
+	Report func(message string)
+}
+
+// Store is the one owner of one BuntDB file. Its methods are safe for concurrent
+// use. A recorded value is in the answers at once, and on disk with the next
+// commit.
+type Store struct {
+	options Options
+	path    string
+	lock    *flock.Flock
+
+	writing  sync.Mutex // held by commit, seal and compaction: guards the four below
+	sequence uint64     // of the last commit
+	sealed   uint64     // the last sequence that chunks contain
+	sealedAt time.Time
+	// contained is, for each place, the last sequence that its chunks contain: a
+	// sealing that a crash cut short leaves some places ahead of sealed.
+	contained map[place]uint64
+
+	mu        sync.RWMutex // guards the fields below
+	db        *buntdb.DB
+	heads     map[string]*groupHead // rows of commits after the last sealing, and of pending
+	sealing   map[string]*groupHead // rows that are being sealed right now
+	documents map[string]storedDocument
+	pending   *Batch
+	status    Status
+	closed    bool
+
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+type storedDocument struct {
+	sequence uint64 // 0 while its commit is pending
+	value    []byte // nil: deleted
+}
+
+// Status describes a store, for health and metrics.
+type Status struct {
+	Path          string // "" when in memory
+	Commits       uint64 // since the store was opened
+	LastCommit    time.Time
+	CommitError   string   // of the last commit, "" when it went well
+	PendingRows   int      // recorded, not yet committed
+	Replayed      int      // commits read back at the opening
+	Damage        []string // what the opening found damaged, in words
+	CorruptCopies []string // where the damaged originals were kept
+	FileBytes     int64
+}
+
+// Open opens the store in a folder, makes it if it is not there, repairs what a
+// crash or a bad disk left, and reads back what was not sealed. It answers a
+// *LockedError if another process holds the folder and a *NewerFormatError if a
+// later version wrote the file.
+func Open(options Options) (*Store, error) {
+	if options.FlushInterval == 0 {
+		options.FlushInterval = DefaultFlushInterval
+	}
+	if options.SealInterval == 0 {
+		options.SealInterval = DefaultSealInterval
+	}
+	if options.Retention == 0 {
+		options.Retention = DefaultRetention
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Report == nil {
+		options.Report = func(string) {}
+	}
+	s := &Store{
+		options:   options,
+		heads:     map[string]*groupHead{},
+		documents: map[string]storedDocument{},
+		pending:   &Batch{},
+		sealedAt:  options.Now(),
+		contained: map[place]uint64{},
+		stop:      make(chan struct{}),
+		stopped:   make(chan struct{}),
+	}
+	if err := s.open(); err != nil {
+		if s.lock != nil {
+			err = errors.Join(err, s.lock.Unlock())
+		}
+		return nil, err
+	}
+	go s.run()
+	return s, nil
+}
+
+func (s *Store) open() error {
+	if s.options.Dir == "" {
+		db, err := buntdb.Open(":memory:")
+		s.db = db
+		return err
+	}
+	if err := os.MkdirAll(s.options.Dir, 0o700); err != nil {
+		return fmt.Errorf("make the store's folder: %w", err)
+	}
+	lock, err := lockFolder(s.options.Dir, s.options.Now())
+	if err != nil {
+		return err
+	}
+	s.lock = lock
+	s.path = filepath.Join(s.options.Dir, FileName)
+	s.status.Path = s.path
+	if err := removeUnfinished(s.options.Dir); err != nil {
+		return err
+	}
+	kept, damaged, err := repairFile(s.path, s.options.Now())
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	if damaged > 0 {
+		s.damage(fmt.Sprintf("%d bytes of %s could not be read and were left out; the original is kept as %s", damaged, s.path, kept))
+		s.status.CorruptCopies = append(s.status.CorruptCopies, kept)
+	}
+	if s.db, err = openDatabase(s.path); err != nil {
+		return fmt.Errorf("open the store %s: %w", s.path, err)
+	}
+	if err := s.load(); err != nil {
+		return errors.Join(fmt.Errorf("read the store %s: %w", s.path, err), s.db.Close())
+	}
+	return nil
+}
+
+// removeUnfinished deletes what a crash in replaceFile or a compaction left.
+func removeUnfinished(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}
+
+func openDatabase(path string) (*buntdb.DB, error) {
+	db, err := buntdb.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	// Its own shrinking renames without an fsync; compact does it instead.
+	if err := db.SetConfig(buntdb.Config{SyncPolicy: buntdb.EverySecond, AutoShrinkDisabled: true}); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (s *Store) damage(message string) {
+	s.status.Damage = append(s.status.Damage, message)
+	s.options.Report(message)
+}
+
+// run commits, seals and compacts until Close.
+func (s *Store) run() {
+	defer close(s.stopped)
+	if s.options.FlushInterval < 0 {
+		return
+	}
+	ticker := time.NewTicker(s.options.FlushInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-ticker.C:
+			s.tick()
+		}
+	}
+}
+
+func (s *Store) tick() {
+	if err := s.Flush(); err != nil {
+		return // Flush has reported it, and tries again with the next tick
+	}
+	s.writing.Lock()
+	due := s.sequence > s.sealed && (s.options.Now().Sub(s.sealedAt) >= s.options.SealInterval || s.sequence-s.sealed >= sealCommits)
+	s.writing.Unlock()
+	if due {
+		if err := s.Seal(); err != nil {
+			s.options.Report(fmt.Sprintf("sealing the store %s failed, it is tried again: %v", s.path, err))
+		}
+	}
+}
+
+// Record adds a batch: to the answers at once, to the disk with the next commit.
+func (s *Store) Record(batch *Batch) error {
+	if batch.Empty() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.pending.append(batch)
+	s.apply(batch, 0)
+	return nil
+}
+
+func (s *Store) apply(batch *Batch, sequence uint64) {
+	for _, r := range batch.rows {
+		head := s.heads[r.group]
+		if head == nil {
+			head = newGroupHead()
+			s.heads[r.group] = head
+		}
+		head.add(r)
+	}
+	for _, doc := range batch.documents {
+		s.documents[doc.key] = storedDocument{sequence: sequence, value: doc.value}
+	}
+}
+
+// Document is the value last put under a key. The caller must not change it.
+func (s *Store) Document(key string) ([]byte, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	doc, ok := s.documents[key]
+	return doc.value, ok && doc.value != nil
+}
+
+// Documents calls f with each document whose key begins so, in no order.
+func (s *Store) Documents(prefix string, f func(key string, value []byte)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for key, doc := range s.documents {
+		if doc.value != nil && strings.HasPrefix(key, prefix) {
+			f(key, doc.value)
+		}
+	}
+}
+
+// Flush commits what was recorded.
+func (s *Store) Flush() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.commit()
+}
+
+func (s *Store) takePending() *Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.pending
+	s.pending = &Batch{}
+	return batch
+}
+
+// commit writes the pending batch; the caller holds writing.
+func (s *Store) commit() error { return s.commitBatch(s.takePending()) }
+
+func (s *Store) commitBatch(batch *Batch) error {
+	if batch.Empty() {
+		return nil
+	}
+	sequence := s.sequence + 1
+	value := encodeCommit(sequence, batch)
+	err := s.update(false, func(tx *buntdb.Tx) error {
+		_, _, err := tx.Set(commitKey(sequence), value, nil)
+		return err
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		// Nothing is lost: the batch waits in front of what came meanwhile.
+		batch.append(s.pending)
+		s.pending = batch
+		message := fmt.Sprintf("the store %s cannot be written: %v", s.path, err)
+		if s.status.CommitError == "" {
+			s.options.Report(message)
+		}
+		s.status.CommitError = message
+		return err
+	}
+	s.sequence = sequence
+	for _, doc := range batch.documents {
+		if stored := s.documents[doc.key]; stored.sequence == 0 {
+			stored.sequence = sequence
+			s.documents[doc.key] = stored
+		}
+	}
+	s.status.Commits++
+	s.status.CommitError = ""
+	s.status.LastCommit = s.options.Now()
+	return nil
+}
+
+func commitKey(sequence uint64) string { return fmt.Sprintf("w:%016x", sequence) }
+
+func chunkKey(group string, window int64, to uint64) string {
+	return chunkPrefix(group) + fmt.Sprintf("%013d:%016x", window, to)
+}
+
+func chunkPrefix(group string) string { return "c:" + group + ":" }
+
+// chunkPlace reads a chunk's group and window from its key.
+func chunkPlace(key string) (group string, window int64, ok bool) {
+	rest, found := strings.CutPrefix(key, "c:")
+	if !found || len(rest) < 32 {
+		return "", 0, false
+	}
+	at := len(rest) - 31 // ":<13 digits>:<16 digits>"
+	window, err := strconv.ParseInt(rest[at+1:at+14], 10, 64)
+	return rest[:at], window, err == nil && rest[at] == ':'
+}
+
+// update runs a transaction; durable ones are on the disk when it returns.
+func (s *Store) update(durable bool, f func(tx *buntdb.Tx) error) error {
+	s.mu.RLock()
+	db := s.db
+	s.mu.RUnlock()
+	if db == nil {
+		return ErrClosed
+	}
+	if !durable || s.path == "" {
+		return db.Update(f)
+	}
+	config := buntdb.Config{SyncPolicy: buntdb.Always, AutoShrinkDisabled: true}
+	if err := db.SetConfig(config); err != nil {
+		return err
+	}
+	err := db.Update(f)
+	config.SyncPolicy = buntdb.EverySecond
+	return errors.Join(err, db.SetConfig(config))
+}
+
+// Status is the store's state now.
+func (s *Store) Status() Status {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	status := s.status
+	status.PendingRows = len(s.pending.rows)
+	if s.path != "" {
+		if info, err := os.Stat(s.path); err == nil {
+			status.FileBytes = info.Size()
+		}
+	}
+	return status
+}
+
+// Close commits what is pending, ends all work and gives the folder free.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	close(s.stop)
+	<-s.stopped
+	err := s.Flush()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = errors.Join(err, s.db.Close())
+	s.db = nil
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Unlock())
+	}
+	return err
+}
