@@ -1,0 +1,69 @@
+import React, { useCallback, useMemo, useRef } from 'react';
+import { type ComboboxOption, MultiCombobox } from '@grafana/ui';
+
+interface Props {
+  id: string;
+  value: string[] | undefined;
+  onChange: (value: string[]) => void;
+  /** What can be chosen by name; asked each time the list opens. */
+  load: () => Promise<Array<ComboboxOption<string>>>;
+  /** Dashboard variables, each with its dollar. */
+  variables: () => string[];
+  /** Shown while nothing is chosen, which means all. */
+  placeholder: string;
+  /** Whether names, expressions and variables may be typed too. */
+  allowCustom?: boolean;
+  width?: number;
+}
+
+/** Picks names out of a list that the back end knows, variables, and whatever else is typed. */
+export function NamePicker({ id, value, onChange, load, variables, placeholder, allowCustom = true, width }: Props) {
+  const known = useRef<{ at: number; options: Promise<Array<ComboboxOption<string>>> }>();
+
+  const options = useCallback(
+    async (typed: string) => {
+      // The list calls at every key; the names are asked for once per opening.
+      if (!known.current || Date.now() - known.current.at > 10_000) {
+        known.current = { at: Date.now(), options: load() };
+      }
+      let names: Array<ComboboxOption<string>> = [];
+      try {
+        names = await known.current.options;
+      } catch (error) {
+        known.current = undefined;
+        names = [{ label: 'The names cannot be listed', description: describe(error), value: '', infoOption: true }];
+      }
+      const wanted = typed.trim().toLowerCase();
+      const offered: Array<ComboboxOption<string>> = [
+        ...variables().map((name) => ({ label: name, value: name, description: 'Dashboard variable' })),
+        ...names,
+      ];
+      return offered.filter((option) => option.infoOption || (option.label ?? option.value).toLowerCase().includes(wanted));
+    },
+    [load, variables]
+  );
+
+  const selected = useMemo(() => (value ?? []).map((entry) => ({ label: entry, value: entry })), [value]);
+
+  return (
+    <MultiCombobox
+      id={id}
+      value={selected}
+      options={options}
+      onChange={(chosen) => onChange(chosen.map((option) => option.value.trim()).filter(Boolean))}
+      placeholder={placeholder}
+      createCustomValue={allowCustom}
+      isClearable
+      width={width}
+    />
+  );
+}
+
+function describe(error: unknown): string {
+  const { data, message, statusText } = (error ?? {}) as {
+    data?: { message?: string };
+    message?: string;
+    statusText?: string;
+  };
+  return data?.message || message || statusText || 'Is the plugin running?';
+}

@@ -1,0 +1,122 @@
+import React, { useCallback, useId } from 'react';
+import { CoreApp, type QueryEditorProps } from '@grafana/data';
+import { EditorField, EditorRow, EditorRows } from '@grafana/plugin-ui';
+import { Alert, Combobox, MultiCombobox, RadioButtonGroup } from '@grafana/ui';
+
+import { type StorjDataSource } from '../datasource';
+import { defaultQuery, FORMATS, formatOf, METRICS, QUERY_TYPES, queryTypeOf, withQueryType } from '../queryModel';
+import { type StorjOptions, type StorjQuery } from '../types';
+import { NamePicker } from './NamePicker';
+
+type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions>;
+
+export function QueryEditor({ datasource, query: given, onChange, onRunQuery, app }: Props) {
+  const id = useId();
+  // A new row comes empty; a query that was written by hand is shown as it is.
+  const query: StorjQuery = given.queryType ? given : { ...defaultQuery(app), ...given, queryType: 'reputation' };
+  const type = queryTypeOf(query);
+  const format = formatOf(query);
+
+  const change = (next: StorjQuery) => {
+    onChange(next);
+    onRunQuery();
+  };
+
+  const loadNodes = useCallback(
+    async () => (await datasource.getNodes()).map(({ name, state }) => ({ value: name, label: name, description: state })),
+    [datasource]
+  );
+  const loadSatellites = useCallback(
+    async () =>
+      (await datasource.getSatellites()).map((satellite) => ({
+        value: satellite.name || satellite.id,
+        label: satellite.name || satellite.id,
+        description: satellite.name === satellite.id ? undefined : satellite.id,
+      })),
+    [datasource]
+  );
+
+  const formats = FORMATS.filter((choice) => type?.formats.includes(choice.value));
+  const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+
+  return (
+    <EditorRows>
+      <EditorRow>
+        <EditorField label="Query type" htmlFor={`${id}-type`} width={24}>
+          <Combobox
+            id={`${id}-type`}
+            options={QUERY_TYPES.map(({ value, label, description }) => ({ value, label, description }))}
+            value={query.queryType}
+            onChange={(option) => change(withQueryType(query, option.value))}
+          />
+        </EditorField>
+        {type?.metrics && format !== 'table' && (
+          <EditorField label="Metrics" htmlFor={`${id}-metrics`} width={50} tooltip="None chosen means all of them.">
+            <MultiCombobox
+              id={`${id}-metrics`}
+              options={METRICS}
+              value={query.metrics ?? []}
+              onChange={(chosen) => change({ ...query, metrics: chosen.map((option) => option.value) })}
+              placeholder="All metrics"
+              isClearable
+            />
+          </EditorField>
+        )}
+      </EditorRow>
+      <EditorRow>
+        <EditorField
+          label="Nodes"
+          htmlFor={`${id}-nodes`}
+          width={37}
+          tooltip="Names, variables, or a regular expression between slashes, such as /^attic-/."
+        >
+          <NamePicker
+            id={`${id}-nodes`}
+            value={query.nodes}
+            onChange={(nodes) => change({ ...query, nodes })}
+            load={loadNodes}
+            variables={datasource.variableNames}
+            placeholder="All nodes"
+          />
+        </EditorField>
+        {type?.satellites && (
+          <EditorField
+            label="Satellites"
+            htmlFor={`${id}-satellites`}
+            width={37}
+            tooltip="Short names such as us1, full ids, variables, or a regular expression between slashes."
+          >
+            <NamePicker
+              id={`${id}-satellites`}
+              value={query.satellites}
+              onChange={(satellites) => change({ ...query, satellites })}
+              load={loadSatellites}
+              variables={datasource.variableNames}
+              placeholder="All satellites"
+            />
+          </EditorField>
+        )}
+        {formats.length > 1 && (
+          <EditorField label="Format">
+            <RadioButtonGroup
+              aria-label="Format"
+              options={formats}
+              value={format}
+              onChange={(value) => change({ ...query, format: value })}
+            />
+          </EditorField>
+        )}
+      </EditorRow>
+      {alerting && format === 'table' && (
+        <Alert severity="info" title="An alert rule needs numbers">
+          A table has words and times too. Choose the query type Reputation with the format Instant.
+        </Alert>
+      )}
+      {!type && (
+        <Alert severity="error" title={`This version does not know the query type "${query.queryType}"`}>
+          Choose another one, or update the plugin.
+        </Alert>
+      )}
+    </EditorRows>
+  );
+}

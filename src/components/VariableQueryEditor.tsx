@@ -1,0 +1,62 @@
+import React, { useCallback, useId } from 'react';
+import { type QueryEditorProps } from '@grafana/data';
+import { Combobox, Field } from '@grafana/ui';
+
+import { type StorjDataSource } from '../datasource';
+import { type StorjOptions, type StorjQuery, type StorjVariableQuery, type VariableKind } from '../types';
+import { toVariableQuery, variableText } from '../variableQuery';
+import { NamePicker } from './NamePicker';
+
+type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions, StorjVariableQuery>;
+
+const KINDS: Array<{ value: VariableKind; label: string; description: string }> = [
+  { value: 'nodes', label: 'Nodes', description: 'The names of the nodes.' },
+  { value: 'satellites', label: 'Satellites', description: 'The short names of the satellites, such as us1.' },
+];
+
+export function VariableQueryEditor({ datasource, query: given, onChange }: Props) {
+  const id = useId();
+  const query = toVariableQuery(given);
+
+  // The second argument is the summary in the list of variables; the type of the props hides it.
+  const change = (next: StorjVariableQuery) =>
+    (onChange as (query: StorjVariableQuery, definition: string) => void)(next, variableText(next));
+
+  const loadNodes = useCallback(
+    async () => (await datasource.getNodes()).map(({ name, state }) => ({ value: name, label: name, description: state })),
+    [datasource]
+  );
+
+  return (
+    <>
+      <Field label="Values" htmlFor={`${id}-kind`} description="What the variable lists.">
+        <Combobox
+          id={`${id}-kind`}
+          options={KINDS}
+          value={query.queryType}
+          onChange={({ value }) =>
+            change(value === 'nodes' ? { refId: query.refId, queryType: value } : { ...query, queryType: value })
+          }
+          width={40}
+        />
+      </Field>
+      {query.queryType === 'satellites' && (
+        <Field
+          label="Of these nodes"
+          htmlFor={`${id}-nodes`}
+          description="Names, regular expressions or another variable, such as $node. None means all nodes."
+        >
+          <NamePicker
+            id={`${id}-nodes`}
+            value={query.nodes}
+            onChange={(nodes) => change({ ...query, nodes })}
+            load={loadNodes}
+            variables={datasource.variableNames}
+            placeholder="All nodes"
+            width={40}
+          />
+        </Field>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,109 @@
+import {
+  type CoreApp,
+  type DataSourceInstanceSettings,
+  type LegacyMetricFindQueryOptions,
+  type MetricFindValue,
+  type ScopedVars,
+} from '@grafana/data';
+import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
+
+import { expandList } from './interpolation';
+import { defaultQuery, queryText } from './queryModel';
+import { type NodeInfo, type SatelliteInfo, type StorjOptions, type StorjQuery, type StorjVariableQuery } from './types';
+import { toVariableQuery } from './variableQuery';
+import { StorjVariableSupport } from './variables';
+
+/** The front end's side of the data source. The queries themselves are answered by the back end. */
+export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOptions> {
+  constructor(
+    instanceSettings: DataSourceInstanceSettings<StorjOptions>,
+    private readonly templateSrv: TemplateSrv = getTemplateSrv()
+  ) {
+    super(instanceSettings);
+    this.annotations = {};
+    this.variables = new StorjVariableSupport(this);
+  }
+
+  getDefaultQuery(app: CoreApp): Partial<StorjQuery> {
+    return defaultQuery(app);
+  }
+
+  filterQuery(query: StorjQuery): boolean {
+    return !query.hide && Boolean(query.queryType);
+  }
+
+  getQueryDisplayText(query: StorjQuery): string {
+    return queryText(query);
+  }
+
+  applyTemplateVariables(query: StorjQuery, scopedVars: ScopedVars): StorjQuery {
+    const expand = (list?: string[]) => expandList(list, this.replace, scopedVars);
+    return {
+      ...query,
+      nodes: expand(query.nodes),
+      satellites: expand(query.satellites),
+      metrics: expand(query.metrics),
+      groupBy: expand(query.groupBy),
+    };
+  }
+
+  interpolateVariablesInQueries(queries: StorjQuery[], scopedVars: ScopedVars): StorjQuery[] {
+    return queries.map((query) => ({
+      ...this.applyTemplateVariables(query, scopedVars),
+      datasource: this.getRef(),
+    }));
+  }
+
+  /** The names of the dashboard's variables, each with its dollar. */
+  variableNames = (): string[] => this.templateSrv.getVariables().map((variable) => `$${variable.name}`);
+
+  async getNodes(): Promise<NodeInfo[]> {
+    return (await this.getResource<NodeInfo[] | null>('nodes', undefined, quietly)) ?? [];
+  }
+
+  /** The satellites of one node, or of all nodes. */
+  async getSatellites(node?: string): Promise<SatelliteInfo[]> {
+    const params = node ? { node } : undefined;
+    return (await this.getResource<SatelliteInfo[] | null>('satellites', params, quietly)) ?? [];
+  }
+
+  async metricFindQuery(
+    query: StorjVariableQuery | string,
+    options?: LegacyMetricFindQueryOptions
+  ): Promise<MetricFindValue[]> {
+    const { queryType, nodes } = toVariableQuery(query);
+    if (queryType === 'nodes') {
+      return (await this.getNodes()).map(({ name }) => ({ text: name, value: name }));
+    }
+    const wanted = expandList(nodes, this.replace, options?.scopedVars);
+    const satellites = wanted.length === 0 ? await this.getSatellites() : await this.satellitesOf(wanted);
+    const names = [...new Set(satellites.map(({ id, name }) => name || id))].sort();
+    return names.map((name) => ({ text: name, value: name }));
+  }
+
+  private async satellitesOf(wanted: string[]): Promise<SatelliteInfo[]> {
+    const all = (await this.getNodes()).map(({ name }) => name);
+    const names = all.filter((name) => wanted.some((entry) => matches(entry, name)));
+    if (names.length === all.length) {
+      return this.getSatellites();
+    }
+    return (await Promise.all(names.map((name) => this.getSatellites(name)))).flat();
+  }
+
+  private readonly replace: TemplateSrv['replace'] = (...args) => this.templateSrv.replace(...args);
+}
+
+// Grafana shows a resource error as a pop-up by default; here the caller says it in its place.
+const quietly = { showErrorAlert: false };
+
+function matches(entry: string, name: string): boolean {
+  const regex = /^\/(.+)\/$/.exec(entry);
+  if (!regex) {
+    return entry === name;
+  }
+  try {
+    return new RegExp(regex[1]).test(name);
+  } catch {
+    return false;
+  }
+}

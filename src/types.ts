@@ -1,0 +1,131 @@
+import { type DataQuery, type DataSourceJsonData } from '@grafana/schema';
+
+// ---------------------------------------------------------------------------------------------
+// Settings: the data source's jsonData. The back end reads the same form (pkg/settings); every key
+// that is left out has its default there.
+
+export interface Thresholds {
+  auditWarning?: number;
+  auditCritical?: number;
+  suspensionCritical?: number;
+  onlineWarning?: number;
+}
+
+export interface PollIntervals {
+  statusSeconds?: number;
+  scoresSeconds?: number;
+  payoutsSeconds?: number;
+}
+
+export interface NodeSettings {
+  name: string;
+  /** A file's path, or host:port of a TCP log forwarder. */
+  log?: string;
+  /** http(s)://host:port; left out, the back end finds it. */
+  api?: string;
+  /** Stays the same when the node is renamed. */
+  key?: string;
+  retired?: boolean;
+  /** RFC 3339. */
+  maintenanceUntil?: string;
+  /** Satellite → reason. */
+  mutedSatellites?: Record<string, string>;
+  thresholds?: Thresholds;
+}
+
+/** A provisioned node may also be written as one string, Name:source[:api]. */
+export type NodeEntry = NodeSettings | string;
+
+export interface StorjOptions extends DataSourceJsonData {
+  nodes?: NodeEntry[];
+  apiPort?: number;
+  interactiveTimeoutSeconds?: number;
+  backgroundTimeoutSeconds?: number;
+  allowRemoteApi?: boolean;
+  pollIntervals?: PollIntervals;
+  thresholds?: Thresholds;
+  idleStopDays?: number;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Queries
+
+export type QueryType = 'reputation' | 'nodes';
+export type QueryFormat = 'timeseries' | 'instant' | 'table';
+
+export interface StorjQuery extends DataQuery {
+  queryType?: QueryType;
+  /** Names, /regular expressions/ and variables. An empty list means all; so for the other lists. */
+  nodes?: string[];
+  satellites?: string[];
+  metrics?: string[];
+  groupBy?: string[];
+  format?: QueryFormat;
+}
+
+export type VariableKind = 'nodes' | 'satellites';
+
+export interface StorjVariableQuery extends DataQuery {
+  queryType?: VariableKind;
+  /** Only for satellites: those of these nodes. */
+  nodes?: string[];
+}
+
+// ---------------------------------------------------------------------------------------------
+// What the back end answers
+
+export interface NodeInfo {
+  name: string;
+  key: string;
+  state: string;
+}
+
+export interface SatelliteInfo {
+  id: string;
+  name: string;
+}
+
+export type CheckStatus = 'ok' | 'info' | 'warning' | 'error';
+
+export interface Check {
+  /** The node's name; empty for what belongs to the data source itself. */
+  node: string;
+  check: string;
+  status: CheckStatus;
+  message: string;
+  mend?: string;
+}
+
+export interface SettingsProblem {
+  index?: number;
+  spec?: string;
+  field?: string;
+  reason: string;
+  mend?: string;
+}
+
+export interface HealthDetails {
+  checks?: Check[];
+  problems?: SettingsProblem[];
+  warnings?: string[];
+}
+
+export interface HealthAnswer {
+  status?: string;
+  message?: string;
+  details?: HealthDetails;
+}
+
+export interface SpecProblem {
+  /** Counted from 1. */
+  line: number;
+  spec: string;
+  field: string;
+  reason: string;
+  mend?: string;
+}
+
+export interface ParsedSpecs {
+  nodes: NodeSettings[];
+  problems: SpecProblem[];
+}
