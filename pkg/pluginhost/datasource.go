@@ -58,6 +58,7 @@ func (d DataSource) Context() backend.PluginContext {
 		user = &backend.User{Login: "operator", Name: "Operator", Email: "operator@localhost", Role: d.Role}
 	}
 	return backend.PluginContext{
+		//lint:ignore SA1019 Grafana still sends the organisation's number, and the plugin must see what Grafana sends
 		OrgID:         d.OrgID,
 		PluginID:      PluginID,
 		Namespace:     namespace,
