@@ -1,0 +1,138 @@
+// Package settings knows what an operator may configure for one data source:
+// the node spec grammar, every setting with its default and its bounds, and how
+// all of that is written as the data source's jsonData.
+//
+// It parses and validates, and it never fails as a whole: whatever is wrong is
+// reported as a [Problem] that says what to do, and everything else is used. It
+// opens no file, resolves no host and asks no node; whether a log exists or an
+// API answers is found out by those who use the settings.
+package settings
+
+import (
+	"maps"
+	"time"
+)
+
+// Settings is one data source's configuration, complete: what the operator left
+// out has its default.
+type Settings struct {
+	// Nodes are in the operator's order. Names and keys are unique.
+	Nodes []Node
+	// APIPort is tried where a node's API address has to be discovered.
+	APIPort int
+	// InteractiveTimeout bounds an API request that a person waits for,
+	// BackgroundTimeout one that a poll makes. A busy node answers slowly; it
+	// is not dead, so the second is long.
+	InteractiveTimeout time.Duration
+	BackgroundTimeout  time.Duration
+	// AllowRemoteAPI false means that only this machine's APIs are asked,
+	// explicit addresses included: see AllowsAPI.
+	AllowRemoteAPI bool
+	Poll           PollIntervals
+	// Thresholds are those of the data source. A node's own are in the node.
+	Thresholds Thresholds
+	// IdleStop is how long collection goes on without any request.
+	IdleStop time.Duration
+}
+
+// PollIntervals says how often a node's API is asked for what.
+type PollIntervals struct {
+	Status  time.Duration
+	Scores  time.Duration
+	Payouts time.Duration
+}
+
+// Thresholds are score limits in percent; a score below its limit is bad.
+type Thresholds struct {
+	AuditWarning       float64
+	AuditCritical      float64
+	SuspensionCritical float64
+	OnlineWarning      float64
+}
+
+// Node is one storage node to watch.
+type Node struct {
+	// Name is the operator's name for the node and its label everywhere.
+	Name string
+	// Key identifies the node in stream paths and file names: [a-z0-9-]{1,40}.
+	Key string
+	// Log is where its log comes from; Kind NoLog if from nowhere.
+	Log Source
+	// API is the address of its HTTP API without a trailing slash; empty means
+	// that it has to be discovered.
+	API string
+	// Thresholds are the limits that hold for this node, its overrides merged
+	// into those of the data source.
+	Thresholds Thresholds
+	// Retired keeps the node's history and raises no conditions.
+	Retired bool
+	// MaintenanceUntil is zero or the end of the node's maintenance, in UTC.
+	MaintenanceUntil time.Time
+	// MutedSatellites maps a satellite's short name or id to the reason.
+	MutedSatellites map[string]string
+}
+
+// Equal reports whether both nodes are configured alike, so that a running node
+// need not be interrupted. A missing and an empty map of muted satellites are
+// the same thing.
+func (n Node) Equal(other Node) bool {
+	return n.Name == other.Name &&
+		n.Key == other.Key &&
+		n.Log == other.Log &&
+		n.API == other.API &&
+		n.Thresholds == other.Thresholds &&
+		n.Retired == other.Retired &&
+		n.MaintenanceUntil.Equal(other.MaintenanceUntil) &&
+		maps.Equal(n.MutedSatellites, other.MutedSatellites)
+}
+
+// Default returns the settings of a data source for which nothing is
+// configured. The thresholds are the numbers that operators know from the
+// original monitor.
+func Default() Settings {
+	return Settings{
+		APIPort:            apiPortBounds.preset,
+		InteractiveTimeout: seconds(interactiveTimeoutBounds.preset),
+		BackgroundTimeout:  seconds(backgroundTimeoutBounds.preset),
+		AllowRemoteAPI:     true,
+		Poll: PollIntervals{
+			Status:  seconds(statusIntervalBounds.preset),
+			Scores:  seconds(scoresIntervalBounds.preset),
+			Payouts: seconds(payoutsIntervalBounds.preset),
+		},
+		Thresholds: Thresholds{
+			AuditWarning:       85,
+			AuditCritical:      70,
+			SuspensionCritical: 60,
+			OnlineWarning:      95,
+		},
+		IdleStop: days(idleStopBounds.preset),
+	}
+}
+
+// bounds are the lowest and the highest allowed whole number of a setting, and
+// the number that holds where none is given.
+type bounds struct {
+	lowest, highest, preset int
+}
+
+var (
+	apiPortBounds            = bounds{1, 65535, 14002}
+	interactiveTimeoutBounds = bounds{1, 60, 10}
+	// The preset is above every allowed interactive time-out, so that it can
+	// stand in whatever the interactive one is.
+	backgroundTimeoutBounds = bounds{5, 600, 90}
+	statusIntervalBounds    = bounds{30, 86400, 300}
+	scoresIntervalBounds    = bounds{30, 86400, 300}
+	payoutsIntervalBounds   = bounds{300, 86400, 3600}
+	idleStopBounds          = bounds{1, 3650, 30}
+)
+
+const (
+	lowestThreshold  = 0
+	highestThreshold = 100
+)
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
