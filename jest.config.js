@@ -4,7 +4,16 @@ process.env.TZ = 'UTC';
 const { grafanaESModules, nodeModulesToTransform } = require('./.config/jest/utils');
 
 // Packages that are published as ES modules only, beyond those that the scaffolding knows.
-const esModules = [...grafanaESModules, 'd3-[a-z-]+', '@grafana/[a-z0-9-]+', 'react-use', 'ol', 'marked', 'nanoid', 'uuid'];
+const esModules = [
+  ...grafanaESModules,
+  'd3-[a-z-]+',
+  '@grafana/[a-z0-9-]+',
+  'react-use',
+  'ol',
+  'marked',
+  'nanoid',
+  'uuid',
+];
 
 module.exports = {
   ...require('./.config/jest.config'),

@@ -9,7 +9,13 @@ import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafan
 
 import { expandList } from './interpolation';
 import { defaultQuery, queryText } from './queryModel';
-import { type NodeInfo, type SatelliteInfo, type StorjOptions, type StorjQuery, type StorjVariableQuery } from './types';
+import {
+  type NodeInfo,
+  type SatelliteInfo,
+  type StorjOptions,
+  type StorjQuery,
+  type StorjVariableQuery,
+} from './types';
 import { toVariableQuery } from './variableQuery';
 import { StorjVariableSupport } from './variables';
 

@@ -68,5 +68,7 @@ function isRegex(entry: string): boolean {
 
 /** "All" of a variable with a custom all value comes as that value, usually one of these. */
 function meansAll(value: string): boolean {
-  return value === '$__all' || value === '.*' || value === '.+' || value === '*' || value === '/.*/' || value === '/.+/';
+  return (
+    value === '$__all' || value === '.*' || value === '.+' || value === '*' || value === '/.*/' || value === '/.+/'
+  );
 }

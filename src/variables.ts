@@ -12,7 +12,12 @@ import { type StorjDataSource } from './datasource';
 import { type StorjOptions, type StorjQuery, type StorjVariableQuery } from './types';
 
 /** Dashboard variables: the nodes, or the satellites (of some nodes). */
-export class StorjVariableSupport extends CustomVariableSupport<StorjDataSource, StorjVariableQuery, StorjQuery, StorjOptions> {
+export class StorjVariableSupport extends CustomVariableSupport<
+  StorjDataSource,
+  StorjVariableQuery,
+  StorjQuery,
+  StorjOptions
+> {
   constructor(private readonly datasource: StorjDataSource) {
     super();
   }

@@ -1,6 +1,8 @@
 import React, { useCallback, useMemo, useRef } from 'react';
 import { type ComboboxOption, MultiCombobox } from '@grafana/ui';
 
+import { errorText } from '../backend';
+
 interface Props {
   id: string;
   value: string[] | undefined;
@@ -31,14 +33,16 @@ export function NamePicker({ id, value, onChange, load, variables, placeholder, 
         names = await known.current.options;
       } catch (error) {
         known.current = undefined;
-        names = [{ label: 'The names cannot be listed', description: describe(error), value: '', infoOption: true }];
+        names = [{ label: 'The names cannot be listed', description: errorText(error), value: '', infoOption: true }];
       }
       const wanted = typed.trim().toLowerCase();
       const offered: Array<ComboboxOption<string>> = [
         ...variables().map((name) => ({ label: name, value: name, description: 'Dashboard variable' })),
         ...names,
       ];
-      return offered.filter((option) => option.infoOption || (option.label ?? option.value).toLowerCase().includes(wanted));
+      return offered.filter(
+        (option) => option.infoOption || (option.label ?? option.value).toLowerCase().includes(wanted)
+      );
     },
     [load, variables]
   );
@@ -57,13 +61,4 @@ export function NamePicker({ id, value, onChange, load, variables, placeholder, 
       width={width}
     />
   );
-}
-
-function describe(error: unknown): string {
-  const { data, message, statusText } = (error ?? {}) as {
-    data?: { message?: string };
-    message?: string;
-    statusText?: string;
-  };
-  return data?.message || message || statusText || 'Is the plugin running?';
 }

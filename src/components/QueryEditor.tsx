@@ -23,7 +23,8 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
   };
 
   const loadNodes = useCallback(
-    async () => (await datasource.getNodes()).map(({ name, state }) => ({ value: name, label: name, description: state })),
+    async () =>
+      (await datasource.getNodes()).map(({ name, state }) => ({ value: name, label: name, description: state })),
     [datasource]
   );
   const loadSatellites = useCallback(

@@ -23,7 +23,8 @@ export function VariableQueryEditor({ datasource, query: given, onChange }: Prop
     (onChange as (query: StorjVariableQuery, definition: string) => void)(next, variableText(next));
 
   const loadNodes = useCallback(
-    async () => (await datasource.getNodes()).map(({ name, state }) => ({ value: name, label: name, description: state })),
+    async () =>
+      (await datasource.getNodes()).map(({ name, state }) => ({ value: name, label: name, description: state })),
     [datasource]
   );
 
