@@ -70,9 +70,7 @@ func FaultStalledBody() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"nodeID":"`))
-		if flusher, ok := w.(http.Flusher); ok {
-			flusher.Flush()
-		}
+		flush(w)
 		<-r.Context().Done()
 	})
 }
@@ -97,8 +95,16 @@ func FaultCutBody() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", "1000")
 		_, _ = w.Write([]byte(`{"nodeID":"SECRET-IN-THE-BODY`))
+		flush(w)
 		panic(http.ErrAbortHandler)
 	})
+}
+
+// flush sends what was written so far.
+func flush(w http.ResponseWriter) {
+	if flusher, ok := w.(http.Flusher); ok {
+		flusher.Flush()
+	}
 }
 
 // FaultOn answers with fault where the path begins with prefix, else as next does.
