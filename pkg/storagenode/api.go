@@ -27,7 +27,12 @@ type Status struct {
 	StartedAt      time.Time      `json:"startedAt"` // of the process, not of the node
 	QUICStatus     string         `json:"quicStatus"`
 	LastQUICPing   time.Time      `json:"lastQuicPingedAt"`
+	// ServerTime is the node's clock when it answered, in whole seconds; zero where
+	// the answer did not say it.
+	ServerTime time.Time `json:"-"`
 }
+
+func (s *Status) answeredAt(t time.Time) { s.ServerTime = t }
 
 // SatelliteRef is a satellite in Status.
 type SatelliteRef struct {

@@ -127,8 +127,12 @@ func (c *Client) Endpoint() string { return c.endpoint }
 // storage node.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var answer Status
-	if err := c.get(ctx, statusPath, nil, &answer); err != nil {
+	header, err := c.get(ctx, statusPath, nil, &answer)
+	if err != nil {
 		return Status{}, err
+	}
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		answer.ServerTime = date
 	}
 	if answer.NodeID == "" {
 		return Status{}, &APIError{
@@ -149,7 +153,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // Satellites asks for the sums over all satellites and the scores by address.
 func (c *Client) Satellites(ctx context.Context) (Satellites, error) {
 	var answer Satellites
-	err := c.get(ctx, satellitesPath, nil, &answer)
+	_, err := c.get(ctx, satellitesPath, nil, &answer)
 	return answer, err
 }
 
@@ -163,7 +167,7 @@ func (c *Client) Satellite(ctx context.Context, id string) (SatelliteDetail, err
 		}
 	}
 	var answer SatelliteDetail
-	err := c.get(ctx, satellitePath+id, nil, &answer)
+	_, err := c.get(ctx, satellitePath+id, nil, &answer)
 	return answer, err
 }
 
@@ -183,7 +187,7 @@ func plausibleID(id string) bool {
 // EstimatedPayout asks for the estimate over all satellites.
 func (c *Client) EstimatedPayout(ctx context.Context) (EstimatedPayout, error) {
 	var answer EstimatedPayout
-	err := c.get(ctx, payoutPath, nil, &answer)
+	_, err := c.get(ctx, payoutPath, nil, &answer)
 	return answer, err
 }
 
@@ -194,7 +198,7 @@ func (c *Client) Notifications(ctx context.Context) ([]Notification, error) {
 	for page := 1; page <= maxNotificationPages; page++ {
 		var answer notificationPage
 		query := url.Values{"limit": {strconv.Itoa(notificationsPerPage)}, "page": {strconv.Itoa(page)}}
-		if err := c.get(ctx, notificationsPath, query, &answer); err != nil {
+		if _, err := c.get(ctx, notificationsPath, query, &answer); err != nil {
 			return all, err
 		}
 		all = append(all, answer.Page.Notifications...)
@@ -208,8 +212,9 @@ func (c *Client) Notifications(ctx context.Context) ([]Notification, error) {
 // errTooLarge stands for an answer over the limit.
 var errTooLarge = errors.New("the answer is too large")
 
-// get asks one path and decodes its JSON answer. Every error is an *APIError.
-func (c *Client) get(ctx context.Context, path string, query url.Values, answer any) error {
+// get asks one path, decodes its JSON answer and gives its headers. Every error is
+// an *APIError.
+func (c *Client) get(ctx context.Context, path string, query url.Values, answer any) (http.Header, error) {
 	// Grafana's own limit, where it is set, would win over ours.
 	ctx = httpclient.WithResponseLimit(ctx, ResponseLimit)
 	target := c.endpoint + path
@@ -218,25 +223,25 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, answer 
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return &APIError{Endpoint: c.endpoint, Path: path, Kind: Other, Reason: "the address cannot be asked", Mend: mendWrongAddress}
+		return nil, &APIError{Endpoint: c.endpoint, Path: path, Kind: Other, Reason: "the address cannot be asked", Mend: mendWrongAddress}
 	}
 	request.Header.Set("Accept", "application/json")
 
 	asked := time.Now()
 	response, err := c.http.Do(request)
 	if err != nil {
-		return c.transportError(path, err, time.Since(asked))
+		return nil, c.transportError(path, err, time.Since(asked))
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return c.statusError(path, response.StatusCode)
+		return nil, c.statusError(path, response.StatusCode)
 	}
 	if mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		reason := "it answers something that is not JSON, not the storage node API"
 		if mediaType == "text/html" {
 			reason = "it answers a web page, not the storage node API"
 		}
-		return &APIError{
+		return nil, &APIError{
 			Endpoint: c.endpoint, Path: path, Kind: NotJSON, Status: response.StatusCode, Reason: reason,
 			Mend: "check host and port of the API address: is it another program, a log-in page, or a node too old for this path?",
 		}
@@ -248,16 +253,21 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, answer 
 	if err != nil {
 		failed := c.transportError(path, err, time.Since(asked))
 		failed.Status = response.StatusCode
-		return failed
+		return nil, failed
 	}
 	if err := decodeAnswer(body, answer); err != nil {
-		return &APIError{
+		return nil, &APIError{
 			Endpoint: c.endpoint, Path: path, Kind: BadJSON, Status: response.StatusCode,
 			Reason: badJSONReason(err),
 			Mend:   "if this is a storage node, its version is one that this plugin does not know: please report it",
 		}
 	}
-	return nil
+	if dated, ok := answer.(interface{ answeredAt(time.Time) }); ok {
+		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+			dated.answeredAt(date.UTC())
+		}
+	}
+	return response.Header, nil
 }
 
 // badJSONReason says what is wrong without a byte of the answer: the texts of
