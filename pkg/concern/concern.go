@@ -1,0 +1,81 @@
+// Package concern is the one interface between the fleet and what it watches
+// over: reputation, traffic and the others. A concern turns what a node says into
+// samples and documents, and answers the query types it owns.
+//
+// It knows what a query is and what a poll is. It knows no concern, no fleet and
+// no Grafana handler.
+package concern
+
+import (
+	"context"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// Concern records one side of a node's life and answers queries about it.
+// Adding one is adding its folder and one line in the fleet's registry.
+type Concern interface {
+	// Record turns a poll into samples and documents. It is called for one node at
+	// a time; previous documents are read from the store.
+	Record(node Node, poll Poll, from *store.Store, into *store.Batch) error
+	// Types are the query types that the concern answers.
+	Types() []Type
+	// Answer answers a query of one of its types.
+	Answer(ctx context.Context, request Request) (data.Frames, error)
+}
+
+// Node is a node as a concern sees it.
+type Node struct {
+	settings.Node
+	// History is the key under which the node's series and documents are stored.
+	// It stays when the node is renamed.
+	History string
+}
+
+// Group is the store's group of this node's series of a concern.
+func (n Node) Group(concern string) string { return concern + "/" + n.History }
+
+// Document is the store's key of this node's document of a concern.
+func (n Node) Document(concern string) string { return concern + "/" + n.History }
+
+// Poll is what requests to a node's API gave. A nil answer was not asked for, or
+// did not come.
+type Poll struct {
+	At       time.Time     // when the answers were there
+	Slot     time.Time     // what samples are stamped with: the start of the interval
+	Interval time.Duration // between polls of this kind
+	Status   *storagenode.Status
+	Scores   *storagenode.Scores
+	Payout   *storagenode.EstimatedPayout
+}
+
+// Type describes a query type: what may be asked of it.
+type Type struct {
+	Name    string
+	Formats []Format // the first is the default
+	Metrics []string // empty: the type has no metrics to choose from
+}
+
+// Watched is a node together with how well it can be seen now.
+type Watched struct {
+	Node
+	Since   time.Time // when collecting began
+	Trouble string    // why the node's API gives nothing at the moment, or ""
+}
+
+// Request is a query, ready to be answered.
+type Request struct {
+	Query     Query
+	Watched   []Watched // the nodes that the query selects
+	From, To  time.Time
+	Step      time.Duration // between points that Grafana can draw
+	MaxPoints int64
+	Now       time.Time
+	Settings  settings.Settings
+	Store     *store.Store
+}

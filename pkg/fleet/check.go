@@ -1,0 +1,305 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// Verdict is how a check ended.
+type Verdict string
+
+// The verdicts, from good to bad.
+const (
+	OK      Verdict = "ok"
+	Info    Verdict = "info"
+	Warning Verdict = "warning"
+	Failure Verdict = "error"
+)
+
+// Check is one thing that was looked at, and what to do about it. A check of the
+// data source itself names no node.
+type Check struct {
+	Node    string  `json:"node"`
+	Name    string  `json:"check"`
+	Verdict Verdict `json:"status"`
+	Message string  `json:"message"`
+	Mend    string  `json:"mend,omitempty"`
+}
+
+const (
+	// tailBytes is how much of a log's end the checks of its lines read.
+	tailBytes = 1 << 20
+	// quietLog is after how long a log without a new line is worth a word.
+	quietLog = time.Hour
+	// tolerableSkew is how far two clocks may be apart; a satellite tolerates more,
+	// but the order of events is then no longer to be told.
+	tolerableSkew = 10 * time.Second
+)
+
+// Check looks at the store and at every node at once, and answers before the
+// context ends.
+func (f *Fleet) Check(ctx context.Context) []Check {
+	current, report := f.Settings()
+	checks := checkSettings(current, report)
+	checks = append(checks, f.checkStore(ctx)...)
+
+	statuses := f.Statuses()
+	results := make([][]Check, len(current.Nodes))
+	var group sync.WaitGroup
+	for i, node := range current.Nodes {
+		status := Status{Name: node.Name}
+		for _, s := range statuses {
+			if s.Name == node.Name {
+				status = s
+			}
+		}
+		group.Go(func() {
+			defer func() {
+				if cause := recover(); cause != nil {
+					results[i] = []Check{{Node: node.Name, Name: "plugin", Verdict: Failure, Message: fmt.Sprintf("checking this node failed: %v", cause), Mend: "report this as an error of the plugin"}}
+				}
+			}()
+			results[i] = f.checkNode(ctx, node, status, current)
+		})
+	}
+	group.Wait()
+	for _, result := range results {
+		checks = append(checks, result...)
+	}
+	return checks
+}
+
+func checkSettings(current settings.Settings, report settings.Report) []Check {
+	var checks []Check
+	for _, problem := range report.Problems {
+		message := problem.Field + ": " + problem.Reason
+		if problem.Spec != "" {
+			message = fmt.Sprintf("%q: %s", problem.Spec, message)
+		}
+		checks = append(checks, Check{Name: "settings", Verdict: Failure, Message: message, Mend: problem.Mend})
+	}
+	for _, warning := range report.Warnings {
+		checks = append(checks, Check{Name: "settings", Verdict: Warning, Message: warning})
+	}
+	if len(current.Nodes) == 0 {
+		checks = append(checks, Check{Name: "settings", Verdict: Failure, Message: "no node is configured", Mend: "add a node, for example My-Node:/var/log/storagenode.log:http://localhost:14002"})
+	}
+	return checks
+}
+
+func (f *Fleet) checkStore(ctx context.Context) []Check {
+	opened, err := f.openStore(ctx)
+	if err != nil {
+		mend := "see Grafana's log"
+		var locked *store.LockedError
+		var newer *store.NewerFormatError
+		switch {
+		case errors.As(err, &locked):
+			mend = "end the other process; this one takes over by itself"
+		case errors.As(err, &newer):
+			mend = "install the newer version of the plugin again"
+		}
+		return []Check{{Name: "store", Verdict: Failure, Message: err.Error(), Mend: mend}}
+	}
+	status := opened.Status()
+	if status.Path == "" {
+		return []Check{{Name: "store", Verdict: Warning, Message: "everything is kept in memory only: the history is lost at every restart", Mend: "make the data folder writable for Grafana, or set data_dir under [plugin.storagenode-monitor-datasource] in grafana.ini"}}
+	}
+	if status.CommitError != "" {
+		return []Check{{Name: "store", Verdict: Failure, Message: status.CommitError, Mend: fmt.Sprintf("free space on the disk; %d rows wait in memory", status.PendingRows)}}
+	}
+	var checks []Check
+	for _, damage := range status.Damage {
+		checks = append(checks, Check{Name: "store", Verdict: Warning, Message: damage, Mend: "check the disk; the copy can be deleted once it is not needed"})
+	}
+	return append(checks, Check{Name: "store", Verdict: OK, Message: fmt.Sprintf("%s is open, %d KiB", status.Path, (status.FileBytes+1023)/1024)})
+}
+
+func (f *Fleet) checkNode(ctx context.Context, node settings.Node, status Status, current settings.Settings) []Check {
+	api, apiChecks := f.checkAPI(ctx, node, status, current)
+	logID, logChecks := f.checkLog(ctx, node)
+	checks := append(logChecks, apiChecks...)
+	switch {
+	case logID == "" || api.NodeID == "":
+	case logID == api.NodeID:
+		checks = append(checks, Check{Name: "same_node", Verdict: OK, Message: "log and API are of the same node"})
+	default:
+		checks = append(checks, Check{Name: "same_node", Verdict: Failure,
+			Message: fmt.Sprintf("the log is of node %s, the API at %s of node %s", short(logID), status.Endpoint, short(api.NodeID)),
+			Mend:    "correct the log's path or the API's address: two nodes are mixed up"})
+	}
+	for i := range checks {
+		checks[i].Node = node.Name
+	}
+	return checks
+}
+
+// checkAPI asks the API anew, if it is known where that is.
+func (f *Fleet) checkAPI(ctx context.Context, node settings.Node, status Status, current settings.Settings) (storagenode.Status, []Check) {
+	endpoint := node.API
+	if endpoint == "" {
+		endpoint = status.Endpoint
+	}
+	switch {
+	case endpoint == "" && status.LastError != "":
+		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: status.LastError, Mend: "write the node's API address, for example http://localhost:14002"}}
+	case endpoint == "":
+		return storagenode.Status{}, []Check{{Name: "api", Verdict: Info, Message: "the node's API is being looked for", Mend: "save again in a moment, or write the API address"}}
+	case !current.AllowsAPI(endpoint):
+		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: endpoint + " is not on this machine and remote APIs are not allowed", Mend: "allow remote APIs in the data source's settings"}}
+	}
+	http, err := storagenode.HTTPClient(current.InteractiveTimeout)
+	if err != nil {
+		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: err.Error()}}
+	}
+	defer http.CloseIdleConnections()
+	client, err := storagenode.NewClient(endpoint, http)
+	if err != nil {
+		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: err.Error()}}
+	}
+	asked := f.now()
+	answer, err := client.Status(ctx)
+	if err != nil {
+		return storagenode.Status{}, []Check{apiFailure(err, status, current)}
+	}
+	checks := []Check{{Name: "api", Verdict: OK, Message: fmt.Sprintf("%s answers: node %s, version %s", endpoint, short(answer.NodeID), answer.Version)}}
+	if len(answer.Satellites) == 0 {
+		checks = append(checks, Check{Name: "satellites", Verdict: Info, Message: "no satellite has contacted this node yet: scores follow once one has"})
+	}
+	return answer, append(checks, checkClock(answer.ServerTime, asked, f.now())...)
+}
+
+func apiFailure(err error, status Status, current settings.Settings) Check {
+	var failed *storagenode.APIError
+	if !errors.As(err, &failed) {
+		return Check{Name: "api", Verdict: Failure, Message: err.Error()}
+	}
+	if failed.Kind == storagenode.TimedOut || failed.Kind == storagenode.Canceled {
+		message := "the API did not answer in the time of this check"
+		if !status.LastSuccess.IsZero() {
+			return Check{Name: "api", Verdict: Warning, Message: message + fmt.Sprintf("; it last answered at %s", status.LastSuccess.UTC().Format("15:04 UTC")),
+				Mend: fmt.Sprintf("a busy node answers slowly: polls wait up to %s", current.BackgroundTimeout)}
+		}
+		return Check{Name: "api", Verdict: Failure, Message: message, Mend: fmt.Sprintf("check that the node runs; polls wait up to %s for its answer", current.BackgroundTimeout)}
+	}
+	return Check{Name: "api", Verdict: Failure, Message: failed.Endpoint + failed.Path + ": " + failed.Reason, Mend: failed.Mend}
+}
+
+// checkClock compares the node's clock, which HTTP gives in whole seconds, with
+// ours at the time of asking and of the answer.
+func checkClock(theirs, asked, answered time.Time) []Check {
+	if theirs.IsZero() {
+		return nil
+	}
+	var skew time.Duration
+	switch {
+	case theirs.After(answered):
+		skew = theirs.Sub(answered)
+	case theirs.Add(time.Second).Before(asked):
+		skew = theirs.Add(time.Second).Sub(asked)
+	}
+	if skew.Abs() <= tolerableSkew {
+		return []Check{{Name: "clock", Verdict: OK, Message: "the node's clock agrees with this machine's"}}
+	}
+	direction := "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	return []Check{{Name: "clock", Verdict: Warning, Message: fmt.Sprintf("the node's clock is %s %s this machine's", skew.Abs().Round(time.Second), direction), Mend: "switch on time synchronisation (NTP) on both machines"}}
+}
+
+func (f *Fleet) checkLog(ctx context.Context, node settings.Node) (nodeID string, checks []Check) {
+	switch node.Log.Kind {
+	case settings.LogTCP:
+		if err := logsource.Dial(ctx, node.Log.Address); err != nil {
+			return "", []Check{{Name: "log_path", Verdict: Failure, Message: fmt.Sprintf("nothing takes connections at %s", node.Log.Address), Mend: "start the log forwarder on the node's machine and open its port"}}
+		}
+		return "", []Check{{Name: "log_path", Verdict: OK, Message: node.Log.Address + " takes connections"}}
+	case settings.LogFile:
+		file, err := logsource.Inspect(node.Log.Path)
+		if err != nil {
+			return "", []Check{fileTrouble(err)}
+		}
+		checks = []Check{{Name: "log_readable", Verdict: OK, Message: fmt.Sprintf("%s can be read, %d KiB", file.Path, (file.Size+1023)/1024)}}
+		checks = append(checks, f.checkLines(ctx, node.Log.Path)...)
+		return lastNodeID(ctx, node.Log), checks
+	}
+	return "", []Check{{Name: "log_path", Verdict: Info, Message: "this node has no log: a failed audit shows only when its satellite lowers the score, hours later", Mend: "give the node's log too"}}
+}
+
+func fileTrouble(err error) Check {
+	check := Check{Name: "log_readable", Verdict: Failure, Message: err.Error()}
+	var trouble *logsource.Trouble
+	if !errors.As(err, &trouble) {
+		return check
+	}
+	check.Message, check.Mend = trouble.Reason, trouble.Mend
+	if trouble.Kind != logsource.Forbidden {
+		check.Name = "log_path"
+	}
+	if trouble.Kind == logsource.Missing && storagenode.InsideContainer() {
+		check.Message += " inside this container"
+		check.Mend = "mount the log's folder into Grafana's container, read-only, and write the path as it is in there"
+	}
+	return check
+}
+
+// checkLines reads the end of a log: do its lines parse, how old is the last, and
+// which levels are there.
+func (f *Fleet) checkLines(ctx context.Context, path string) []Check {
+	var lines, parsed int
+	var newest time.Time
+	var why error
+	lowest := storagenode.Fatal + 1
+	err := logsource.LastLines(ctx, path, tailBytes, func(raw []byte) bool {
+		if len(bytes.TrimSpace(raw)) == 0 {
+			return true
+		}
+		lines++
+		line, err := storagenode.ParseLine(raw)
+		if err != nil {
+			why = err
+			return true
+		}
+		parsed++
+		if newest.IsZero() {
+			newest = line.Time
+		}
+		lowest = min(lowest, line.Level)
+		return true
+	})
+	switch {
+	case err != nil:
+		return []Check{{Name: "log_lines", Verdict: Failure, Message: err.Error()}}
+	case lines == 0:
+		return []Check{{Name: "log_lines", Verdict: Warning, Message: "the log has no line yet", Mend: "check that the node writes to this file (log.output)"}}
+	case parsed == 0:
+		return []Check{{Name: "log_lines", Verdict: Failure, Message: fmt.Sprintf("none of the last %d lines is a storage node's: %v", lines, why), Mend: "check the path; log.encoding must be console or json"}}
+	}
+	checks := []Check{{Name: "log_lines", Verdict: OK, Message: fmt.Sprintf("%d of the last %d lines are a storage node's", parsed, lines)}}
+	if parsed < lines/2 {
+		checks[0].Verdict = Warning
+	}
+	age := f.now().Sub(newest)
+	switch {
+	case age > quietLog:
+		checks = append(checks, Check{Name: "log_age", Verdict: Warning, Message: fmt.Sprintf("the last line is of %s, %s ago", newest.UTC().Format("2006-01-02 15:04:05 UTC"), age.Round(time.Minute)), Mend: "check that the node runs and writes to this file"})
+	case age < -tolerableSkew:
+		checks = append(checks, Check{Name: "log_age", Verdict: Warning, Message: fmt.Sprintf("the last line is %s in the future", (-age).Round(time.Second)), Mend: "switch on time synchronisation (NTP) on both machines"})
+	default:
+		checks = append(checks, Check{Name: "log_age", Verdict: OK, Message: fmt.Sprintf("the last line is %s old", max(age, 0).Round(time.Second))})
+	}
+	if lowest > storagenode.Info {
+		return append(checks, Check{Name: "log_level", Verdict: Warning, Message: fmt.Sprintf("no line below %s among the last %d: transfers cannot be seen in this log", lowest, lines), Mend: "set log.level: info in the node's config.yaml, and remove log.custom-level"})
+	}
+	return append(checks, Check{Name: "log_level", Verdict: OK, Message: fmt.Sprintf("lines from level %s on are there", lowest)})
+}

@@ -1,0 +1,111 @@
+package fleet
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
+)
+
+// nodesType is the one query type that the fleet answers itself: what it knows of
+// the nodes as nodes.
+var nodesType = concern.Type{Name: "nodes", Formats: []concern.Format{concern.Table}}
+
+// nodesTable answers one row a node, those in trouble first.
+func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
+	byName := map[string]Status{}
+	for _, status := range f.Statuses() {
+		byName[status.Name] = status
+	}
+	type row struct {
+		concern.Watched
+		Status
+		health *float64
+	}
+	rows := make([]row, 0, len(request.Watched))
+	for _, node := range request.Watched {
+		r := row{Watched: node, Status: byName[node.Name]}
+		latest, _, err := reputation.Read(request.Store, node.Node)
+		if err != nil {
+			return nil, err
+		}
+		if percent, ok := latest.Health(func(id string) bool { return reputation.Muted(node.Node, id) }); ok {
+			r.health = &percent
+		}
+		rows = append(rows, r)
+	}
+	text := func(name string, of func(row) string) *data.Field {
+		return frames.Column(name, nil, each(rows, of))
+	}
+	moment := func(name string, of func(row) time.Time) *data.Field {
+		return frames.Column(name, nil, each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
+	}
+	size := func(name string, of func(Facts) int64) *data.Field {
+		config := &data.FieldConfig{Unit: "decbytes"}
+		return frames.Column(name, config, each(rows, func(r row) *float64 {
+			if !r.Facts.DiskKnown {
+				return nil
+			}
+			v := float64(of(r.Facts))
+			return &v
+		}))
+	}
+	table := frames.Table(nodesType.Name,
+		text("node_name", func(r row) string { return r.Watched.Name }),
+		frames.Column("state", stateConfig, each(rows, func(r row) string { return string(r.State) })),
+		moment("state_since", func(r row) time.Time { return r.Status.Since }),
+		moment("last_success", func(r row) time.Time { return r.LastSuccess }),
+		text("last_error", func(r row) string { return r.LastError }),
+		text("node_id", func(r row) string { return r.Facts.NodeID }),
+		text("version", func(r row) string { return r.Facts.Version }),
+		frames.Column("up_to_date", nil, each(rows, func(r row) *bool {
+			if r.Facts.Version == "" {
+				return nil
+			}
+			return &r.Facts.UpToDate
+		})),
+		moment("started_at", func(r row) time.Time { return r.Facts.StartedAt }),
+		moment("last_pinged", func(r row) time.Time { return r.Facts.LastPinged }),
+		text("quic_status", func(r row) string { return r.Facts.QUICStatus }),
+		size("disk_used_bytes", func(f Facts) int64 { return f.DiskUsed }),
+		size("disk_free_bytes", func(f Facts) int64 { return f.DiskFree }),
+		size("disk_trash_bytes", func(f Facts) int64 { return f.DiskTrash }),
+		size("disk_allocated_bytes", func(f Facts) int64 { return f.DiskAllocated }),
+		frames.Column("estimated_payout_usd", (&data.FieldConfig{Unit: "currencyUSD"}).SetDecimals(2), each(rows, func(r row) *float64 {
+			if r.Facts.EstimatedCents == nil {
+				return nil
+			}
+			usd := *r.Facts.EstimatedCents / 100
+			return &usd
+		})),
+		frames.Column("health_percent", reputation.HealthConfig(), each(rows, func(r row) *float64 { return r.health })),
+		text("api", func(r row) string { return r.Endpoint }),
+		text("log", func(r row) string { return r.Log.String() }),
+	)
+	for _, r := range rows {
+		if old := request.Now.Sub(r.LastSuccess); !r.LastSuccess.IsZero() && old > 2*request.Settings.Poll.Status {
+			table.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf("%s: what is shown of it is of %s", r.Watched.Name, r.LastSuccess.UTC().Format("2006-01-02 15:04 UTC"))})
+		}
+	}
+	return data.Frames{table}, nil
+}
+
+// stateConfig colours the states: only what answers is green.
+var stateConfig = &data.FieldConfig{Mappings: data.ValueMappings{data.ValueMapper{
+	string(Connected):   {Color: "green", Index: 0},
+	string(Slow):        {Color: "orange", Index: 1},
+	string(Connecting):  {Color: "blue", Index: 2},
+	string(Unreachable): {Color: "red", Index: 3},
+}}}
+
+func each[R, V any](rows []R, of func(R) V) []V {
+	values := make([]V, len(rows))
+	for i, r := range rows {
+		values[i] = of(r)
+	}
+	return values
+}

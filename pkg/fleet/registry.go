@@ -1,0 +1,276 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+)
+
+// Key names a data source across all organisations of a Grafana.
+type Key struct {
+	Org int64
+	UID string
+}
+
+// folder is the name of the fleet's folder. A UID of other characters than
+// Grafana allows is written in hexadecimal.
+func (k Key) folder() string {
+	uid := k.UID
+	if !plainUID.MatchString(uid) {
+		uid = fmt.Sprintf("x%x", uid)
+	}
+	return fmt.Sprintf("org%d-%s", k.Org, uid)
+}
+
+var plainUID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Options of a registry.
+type Options struct {
+	// Dir is the folder in which every fleet has its own; "" keeps everything in
+	// memory.
+	Dir string
+	// Warning says why Dir is not what the operator would expect; health shows it.
+	Warning string
+	Logger  log.Logger
+	Now     func() time.Time // nil: time.Now
+}
+
+// Registry owns every fleet of the process. Plugin instances come and go; the
+// fleets stay, and those of the last run start collecting without being asked.
+type Registry struct {
+	options Options
+
+	mu     sync.Mutex // guards everything below
+	fleets map[Key]*Fleet
+	closed bool
+	stop   chan struct{}
+	done   chan struct{}
+}
+
+// idleCheck is how often fleets that nobody asks are looked for.
+const idleCheck = time.Hour
+
+// NewRegistry makes a registry without fleets.
+func NewRegistry(options Options) *Registry {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	r := &Registry{options: options, fleets: map[Key]*Fleet{}, stop: make(chan struct{}), done: make(chan struct{})}
+	go r.stopIdle()
+	return r
+}
+
+// Dir is the folder of all fleets, "" when everything is in memory; warning says
+// what is wrong with it.
+func (r *Registry) Dir() (dir, warning string) { return r.options.Dir, r.options.Warning }
+
+func (r *Registry) stopIdle() {
+	defer close(r.done)
+	ticker := time.NewTicker(idleCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-ticker.C:
+		}
+		for _, f := range r.all() {
+			if f.idle() {
+				f.log.Info("nobody has asked this data source for long: collecting stops, its data stays")
+				if err := f.stop(); err != nil {
+					f.log.Error("stopping the fleet failed", "error", err)
+				}
+			}
+		}
+	}
+}
+
+func (r *Registry) all() []*Fleet {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fleets := make([]*Fleet, 0, len(r.fleets))
+	for _, f := range r.fleets {
+		fleets = append(fleets, f)
+	}
+	return fleets
+}
+
+// get is the fleet with this key, made if it is not there.
+func (r *Registry) get(key Key) (*Fleet, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errors.New("the plugin is shutting down")
+	}
+	f, ok := r.fleets[key]
+	if !ok {
+		dir := ""
+		if r.options.Dir != "" {
+			dir = filepath.Join(r.options.Dir, key.folder())
+		}
+		f = newFleet(key, dir, r.options.Now, r.options.Logger)
+		r.fleets[key] = f
+	}
+	return f, nil
+}
+
+// Configure gives a data source's fleet its settings and answers it, running.
+func (r *Registry) Configure(key Key, s settings.Settings, report settings.Report) (*Fleet, error) {
+	f, err := r.get(key)
+	if err != nil {
+		return nil, err
+	}
+	f.configure(s, report)
+	f.touch()
+	return f, nil
+}
+
+// Resume starts the fleets of earlier runs, except those that nobody has asked
+// for longer than their settings allow.
+func (r *Registry) Resume() error {
+	if r.options.Dir == "" {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(r.options.Dir, "org*", keptFile))
+	for _, file := range files {
+		kept, failed := readKept(file)
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		s, report := settings.Load(kept.Settings)
+		if r.options.Now().Sub(kept.Asked) > s.IdleStop {
+			continue
+		}
+		f, failed := r.get(Key{Org: kept.Org, UID: kept.UID})
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		f.keeper.resume(kept)
+		f.configure(s, report)
+	}
+	return err
+}
+
+// Close stops every fleet and commits what they recorded. It gives up when the
+// context ends.
+func (r *Registry) Close(ctx context.Context) error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	r.closed = true
+	r.mu.Unlock()
+	close(r.stop)
+	<-r.done
+	fleets := r.all()
+	errs := make(chan error, len(fleets))
+	for _, f := range fleets {
+		go func() { errs <- f.stop() }()
+	}
+	var err error
+	for range fleets {
+		select {
+		case stopped := <-errs:
+			err = errors.Join(err, stopped)
+		case <-ctx.Done():
+			return errors.Join(err, fmt.Errorf("a fleet did not stop in time: %w", ctx.Err()))
+		}
+	}
+	return err
+}
+
+// keptFile lies beside a fleet's store. It holds what is needed to go on
+// collecting after a restart, and never a secret.
+const keptFile = "fleet.json"
+
+// keepInterval is how often the time of the last request is written.
+const keepInterval = time.Hour
+
+type kept struct {
+	Org      int64           `json:"org"`
+	UID      string          `json:"uid"`
+	Asked    time.Time       `json:"asked"`
+	Settings json.RawMessage `json:"settings"` // as the data source's jsonData
+}
+
+func readKept(file string) (kept, error) {
+	var k kept
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return kept{}, err
+	}
+	if err := json.Unmarshal(b, &k); err != nil {
+		return kept{}, fmt.Errorf("%s cannot be read, its data source collects again after the first request: %w", file, err)
+	}
+	return k, nil
+}
+
+// keeper writes a fleet's kept configuration when it changes.
+type keeper struct {
+	dir     string
+	written kept
+	asking  time.Time
+}
+
+func newKeeper(dir string) *keeper { return &keeper{dir: dir} }
+
+func (k *keeper) resume(last kept) {
+	k.written = last
+	k.asking = last.Asked
+}
+
+func (k *keeper) lastAsked() time.Time { return k.asking }
+
+// asked notes a request; the caller holds the fleet's mu.
+func (k *keeper) asked(key Key, s settings.Settings, now time.Time) error {
+	k.asking = now
+	if k.dir == "" {
+		return nil
+	}
+	encoded, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if string(encoded) == string(k.written.Settings) && now.Sub(k.written.Asked) < keepInterval {
+		return nil
+	}
+	next := kept{Org: key.Org, UID: key.UID, Asked: now.UTC(), Settings: encoded}
+	content, err := json.MarshalIndent(next, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(k.dir, 0o700); err != nil {
+		return err
+	}
+	name := filepath.Join(k.dir, keptFile)
+	if err := writeWhole(name, content); err != nil {
+		return err
+	}
+	k.written = next
+	return nil
+}
+
+// writeWhole writes a file so that a reader sees the old or the new one, whole.
+func writeWhole(name string, content []byte) error {
+	temporary := name + ".tmp-" + strconv.Itoa(os.Getpid())
+	if err := os.WriteFile(temporary, content, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, name); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+// Command gpx_storagenode_monitor is the backend of the Grafana data source
+// plugin. It starts the plugin; everything else is in the packages beside it.
+package main
+
+import (
+	"os"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/plugin"
+)
+
+func main() {
+	executable, err := os.Executable()
+	if err != nil {
+		log.DefaultLogger.Warn("the plugin's own place is not known", "error", err)
+	}
+	dir, warning := plugin.DataDir(os.Getenv, executable)
+	if warning != "" {
+		log.DefaultLogger.Warn(warning)
+	}
+	log.DefaultLogger.Info("Storj Node Monitor is starting", "data", dir)
+	registry := fleet.NewRegistry(fleet.Options{Dir: dir, Warning: warning, Logger: log.DefaultLogger})
+	err = plugin.Run(registry, func() error {
+		return datasource.Manage(plugin.ID, plugin.NewInstance(registry), datasource.ManageOpts{})
+	})
+	if err != nil {
+		log.DefaultLogger.Error("the plugin ended", "error", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,469 @@
+package reputation
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// Types are the query types of this concern.
+func (Concern) Types() []concern.Type {
+	return []concern.Type{{
+		Name:    name,
+		Formats: []concern.Format{concern.TimeSeries, concern.Instant, concern.Table},
+		Metrics: metricNames(),
+	}}
+}
+
+// Answer answers a reputation query. Time series are the worst value of each step;
+// instants and the table are the latest known.
+func (Concern) Answer(ctx context.Context, request concern.Request) (data.Frames, error) {
+	satellites, err := concern.NewSelector(request.Query.Satellites)
+	if err != nil {
+		return nil, fmt.Errorf("satellites: %w", err)
+	}
+	a := answer{request: request, satellites: satellites}
+	var result data.Frames
+	switch request.Query.Format {
+	case concern.TimeSeries:
+		result, err = a.series(ctx)
+	case concern.Instant:
+		result, err = a.instants(ctx)
+	default:
+		result, err = a.table()
+	}
+	if err != nil {
+		return nil, err
+	}
+	notices, err := a.notices()
+	if err != nil {
+		return nil, err
+	}
+	if len(notices) > 0 {
+		result[0].AppendNotices(notices...)
+	}
+	return result, nil
+}
+
+type answer struct {
+	request    concern.Request
+	satellites concern.Selector
+}
+
+func (a answer) wantsSatellite(id string) bool {
+	return a.satellites.Matches(id, storagenode.SatelliteName(id))
+}
+
+// wanted are the metrics per satellite that the query asks for.
+func (a answer) wanted() []metric {
+	var wanted []metric
+	for _, m := range metrics {
+		if a.request.Query.WantsMetric(m.name) {
+			wanted = append(wanted, m)
+		}
+	}
+	return wanted
+}
+
+func (a answer) wantsHealth() bool { return a.request.Query.WantsMetric(health.name) }
+
+// series answers values over time, one wide frame.
+func (a answer) series(ctx context.Context) (data.Frames, error) {
+	wanted := a.wanted()
+	if a.wantsHealth() {
+		wanted = append(wanted, health)
+	}
+	step := a.step()
+	named := len(wanted) > 1
+	var times []int64
+	var series []frames.Series
+	for _, node := range a.request.Watched {
+		results := map[store.Aggregate]*store.Result{}
+		for _, aggregate := range []store.Aggregate{store.Min, store.Max} {
+			columns := a.columns(wanted, aggregate)
+			if len(columns) == 0 {
+				continue
+			}
+			result, err := a.request.Store.Read(ctx, store.Range{
+				Group: node.Group(name),
+				Columns: func(c store.Column) bool {
+					id := c.Label(satelliteLabel)
+					return columns[c.Metric()] && (id == "" || a.wantsSatellite(id))
+				},
+				From: a.request.From.UnixMilli(), To: a.request.To.UnixMilli(),
+				Step: step.Milliseconds(), Aggregate: aggregate,
+			})
+			if err != nil {
+				return nil, err
+			}
+			results[aggregate] = result
+			times = result.Times
+		}
+		for _, m := range wanted {
+			series = append(series, m.series(node, results, named)...)
+		}
+	}
+	return data.Frames{frames.Wide(name, times, series)}, nil
+}
+
+// step is at least the interval of the polls, so that a line has no gaps where
+// none are, and long enough for the panel.
+func (a answer) step() time.Duration {
+	step := max(a.request.Step, a.request.Settings.Poll.Scores)
+	if points := a.request.MaxPoints; points > 0 {
+		// Steps are aligned, so that both ends of the range can cut one.
+		step = max(step, a.request.To.Sub(a.request.From)/time.Duration(max(points-2, 1)))
+	}
+	return (step + time.Second - 1).Truncate(time.Second)
+}
+
+// columns are the stored metrics that are read with this aggregate.
+func (a answer) columns(wanted []metric, aggregate store.Aggregate) map[string]bool {
+	columns := map[string]bool{}
+	for _, m := range wanted {
+		if m.worst == aggregate {
+			columns[m.column] = true
+		}
+		if m.over != "" && aggregate == store.Max {
+			columns[m.over] = true
+		}
+	}
+	return columns
+}
+
+// series are the metric's series of one node.
+func (m metric) series(node concern.Watched, results map[store.Aggregate]*store.Result, named bool) []frames.Series {
+	result := results[m.worst]
+	if result == nil {
+		return nil
+	}
+	var series []frames.Series
+	for i, column := range result.Columns {
+		if column.Metric() != m.column {
+			continue
+		}
+		id := column.Label(satelliteLabel)
+		values := slices.Clone(result.Values[i])
+		if m.of != nil {
+			for j, v := range values {
+				if v == v {
+					values[j] = m.of(v)
+				}
+			}
+		}
+		if m.over != "" {
+			zeroWhere(values, results[store.Max], store.NewColumn(m.over, satelliteLabel, id))
+		}
+		labels := data.Labels{"node": node.Name}
+		if id != "" {
+			labels["satellite"] = storagenode.SatelliteName(id)
+		}
+		series = append(series, frames.Series{Name: m.name, Labels: labels, Config: m.named(node, id, named), Values: values})
+	}
+	return series
+}
+
+// zeroWhere sets values to 0 where the other column is 1.
+func zeroWhere(values []float64, result *store.Result, column store.Column) {
+	at := slices.Index(result.Columns, column)
+	if at < 0 {
+		return
+	}
+	for i, set := range result.Values[at] {
+		if set == 1 && values[i] == values[i] {
+			values[i] = 0
+		}
+	}
+}
+
+// named is the metric's field config with the name of one series.
+func (m metric) named(node concern.Watched, satelliteID string, withMetric bool) *data.FieldConfig {
+	config := m.config(node.Thresholds)
+	parts := []string{node.Name}
+	if satelliteID != "" {
+		parts = append(parts, storagenode.SatelliteName(satelliteID))
+	}
+	if withMetric {
+		parts = append(parts, m.title)
+	}
+	config.DisplayNameFromDS = strings.Join(parts, " ")
+	return config
+}
+
+// instants answers the latest value of each metric, node and satellite, one frame
+// a metric. For a range that ends in the past it is the latest of that range.
+func (a answer) instants(ctx context.Context) (data.Frames, error) {
+	latest, err := a.latest()
+	if err != nil {
+		return nil, err
+	}
+	if a.inThePast(latest) {
+		return a.pastInstants(ctx)
+	}
+	var result data.Frames
+	for _, m := range a.wanted() {
+		frame := a.newInstant(m)
+		for _, node := range latest {
+			for _, s := range node.standings {
+				frame.Add(m.latest(s), node.Name, storagenode.SatelliteName(s.SatelliteID))
+			}
+		}
+		result = append(result, frame.Frame())
+	}
+	if a.wantsHealth() {
+		frame := a.newInstant(health)
+		for _, node := range latest {
+			if percent, ok := (Latest{Standings: node.standings}).Health(func(id string) bool { return Muted(node.Node, id) }); ok {
+				frame.Add(percent, node.Name)
+			}
+		}
+		result = append(result, frame.Frame())
+	}
+	return result, nil
+}
+
+func (a answer) newInstant(m metric) *frames.Long {
+	columns := []string{"node", "satellite"}
+	if m.name == health.name {
+		columns = columns[:1]
+	}
+	return frames.NewLong(name, m.name, m.config(a.thresholds()), columns...)
+}
+
+// thresholds are those of the node where there is one, else of the data source: a
+// frame of many nodes has one field.
+func (a answer) thresholds() settings.Thresholds {
+	if len(a.request.Watched) == 1 {
+		return a.request.Watched[0].Thresholds
+	}
+	return a.request.Settings.Thresholds
+}
+
+func (a answer) inThePast(latest []known) bool {
+	for _, node := range latest {
+		if a.request.To.Before(node.latest.At) {
+			return true
+		}
+	}
+	return false
+}
+
+// pastInstants reads the last value of each series in the range.
+func (a answer) pastInstants(ctx context.Context) (data.Frames, error) {
+	wanted := a.wanted()
+	if a.wantsHealth() {
+		wanted = append(wanted, health)
+	}
+	long := map[string]*frames.Long{}
+	for _, m := range wanted {
+		long[m.name] = a.newInstant(m)
+	}
+	for _, node := range a.request.Watched {
+		result, err := a.request.Store.Read(ctx, store.Range{
+			Group: node.Group(name),
+			Columns: func(c store.Column) bool {
+				id := c.Label(satelliteLabel)
+				return id == "" || a.wantsSatellite(id)
+			},
+			From: a.request.From.UnixMilli(), To: a.request.To.UnixMilli(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		last := &store.Result{Columns: result.Columns}
+		for _, values := range result.Values {
+			last.Values = append(last.Values, []float64{lastOf(values)})
+		}
+		for _, m := range wanted {
+			for _, s := range m.series(node, map[store.Aggregate]*store.Result{store.Min: last, store.Max: last}, false) {
+				if v := s.Values[0]; v == v {
+					dimensions := []string{s.Labels["node"], s.Labels["satellite"]}
+					if m.name == health.name {
+						dimensions = dimensions[:1]
+					}
+					long[m.name].Add(v, dimensions...)
+				}
+			}
+		}
+	}
+	var result data.Frames
+	for _, m := range wanted {
+		result = append(result, long[m.name].Frame())
+	}
+	return result, nil
+}
+
+func lastOf(values []float64) float64 {
+	for i := len(values) - 1; i >= 0; i-- {
+		if values[i] == values[i] {
+			return values[i]
+		}
+	}
+	return math.NaN()
+}
+
+// known is a node with the standings that the query selects.
+type known struct {
+	concern.Watched
+	latest    Latest
+	standings []Standing
+}
+
+func (a answer) latest() ([]known, error) {
+	var all []known
+	for _, node := range a.request.Watched {
+		latest, ok, err := Read(a.request.Store, node.Node)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		k := known{Watched: node, latest: latest}
+		for _, s := range latest.Standings {
+			if a.wantsSatellite(s.SatelliteID) {
+				k.standings = append(k.standings, s)
+			}
+		}
+		sort.SliceStable(k.standings, func(i, j int) bool {
+			return storagenode.SatelliteName(k.standings[i].SatelliteID) < storagenode.SatelliteName(k.standings[j].SatelliteID)
+		})
+		all = append(all, k)
+	}
+	return all, nil
+}
+
+// table answers one row a node and satellite, the worst first.
+func (a answer) table() (data.Frames, error) {
+	latest, err := a.latest()
+	if err != nil {
+		return nil, err
+	}
+	type row struct {
+		node string
+		Standing
+	}
+	var rows []row
+	for _, node := range latest {
+		for _, s := range node.standings {
+			rows = append(rows, row{node.Name, s})
+		}
+	}
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].Health() < rows[j].Health() })
+	thresholds := a.thresholds()
+	text := func(name string, of func(row) string) *data.Field {
+		return frames.Column(name, nil, each(rows, of))
+	}
+	number := func(m metric) *data.Field {
+		return frames.Column(m.name, m.config(thresholds), each(rows, func(r row) float64 { return m.latest(r.Standing) }))
+	}
+	yes := func(name string, of func(row) bool) *data.Field {
+		return frames.Column(name, nil, each(rows, of))
+	}
+	moment := func(name string, of func(row) time.Time) *data.Field {
+		return frames.Column(name, nil, each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
+	}
+	byName := map[string]metric{}
+	for _, m := range metrics {
+		byName[m.name] = m
+	}
+	return data.Frames{frames.Table(name,
+		text("node_name", func(r row) string { return r.node }),
+		text("satellite_id", func(r row) string { return r.SatelliteID }),
+		text("satellite", func(r row) string { return storagenode.SatelliteName(r.SatelliteID) }),
+		number(byName[auditScore]),
+		number(byName[suspensionScore]),
+		number(byName[onlineScore]),
+		number(byName[failedAuditsLeftMetric]),
+		number(byName[downtimeLeftMetric]),
+		moment("online_recovers_at", func(r row) time.Time { return r.OnlineRecoversAt }),
+		yes("is_disqualified", func(r row) bool { return r.Disqualified() }),
+		yes("is_suspended", func(r row) bool { return r.Suspended() }),
+		yes("is_offline_suspended", func(r row) bool { return r.OfflineSuspended }),
+		yes("vetted", func(r row) bool { return !r.VettedAt.IsZero() }),
+		number(byName[vettingProgress]),
+		moment("joined_at", func(r row) time.Time { return r.JoinedAt }),
+		moment("timestamp", func(r row) time.Time { return r.Timestamp }),
+	)}, nil
+}
+
+func each[R, V any](rows []R, of func(R) V) []V {
+	values := make([]V, len(rows))
+	for i, r := range rows {
+		values[i] = of(r)
+	}
+	return values
+}
+
+// notices say what the answer does not show: nodes without data, and data that
+// is older than two polls.
+func (a answer) notices() ([]data.Notice, error) {
+	var notices []data.Notice
+	for _, node := range a.request.Watched {
+		latest, ok, err := Read(a.request.Store, node.Node)
+		if err != nil {
+			return nil, err
+		}
+		text, severity := "", data.NoticeSeverityWarning
+		switch {
+		case !ok && node.Trouble != "":
+			text = fmt.Sprintf("%s: no scores yet: %s", node.Name, node.Trouble)
+		case !ok:
+			text = fmt.Sprintf("%s: collecting since %s, scores follow at the next poll", node.Name, node.Since.UTC().Format("15:04 UTC"))
+			severity = data.NoticeSeverityInfo
+		case a.request.Now.Sub(latest.At) > 2*max(latest.Interval, a.request.Settings.Poll.Scores):
+			text = fmt.Sprintf("%s: the scores are %s old", node.Name, age(a.request.Now.Sub(latest.At)))
+			if node.Trouble != "" {
+				text += ": " + node.Trouble
+			}
+		case len(latest.Standings) == 0:
+			text = fmt.Sprintf("%s: no satellite has contacted this node yet", node.Name)
+			severity = data.NoticeSeverityInfo
+		default:
+			text = unreadable(node.Name, latest, a.request.Now)
+		}
+		if text != "" {
+			notices = append(notices, data.Notice{Severity: severity, Text: text})
+		}
+	}
+	return notices, nil
+}
+
+// unreadable names the satellites whose scores did not come with the last poll.
+func unreadable(node string, latest Latest, now time.Time) string {
+	var old []string
+	for _, s := range latest.Standings {
+		if s.Timestamp.Before(latest.At) {
+			old = append(old, fmt.Sprintf("%s (%s old)", storagenode.SatelliteName(s.SatelliteID), age(now.Sub(s.Timestamp))))
+		}
+	}
+	if len(old) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: the node did not answer for %s", node, strings.Join(old, ", "))
+}
+
+// age is a duration for people: the two largest units at most.
+func age(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

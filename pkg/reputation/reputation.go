@@ -1,0 +1,129 @@
+// Package reputation is the concern of a node's standing with its satellites:
+// scores, disqualification, suspension, vetting, and how much is left of each
+// budget before a satellite acts.
+//
+// It knows what the scores mean and how they are stored and shown. It does not
+// know how they are fetched, nor when.
+package reputation
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// name is the concern's part of the keys in the store.
+const name = "reputation"
+
+// Concern is the reputation concern; it has no state of its own.
+type Concern struct{}
+
+// Standing is a node's latest known standing with one satellite. Scores are
+// percent.
+type Standing struct {
+	SatelliteID       string    `json:"satelliteId"`
+	Timestamp         time.Time `json:"timestamp"` // when the node last said so
+	Audit             float64   `json:"audit"`
+	Suspension        float64   `json:"suspension"`
+	Online            float64   `json:"online"`
+	DisqualifiedAt    time.Time `json:"disqualifiedAt"`
+	SuspendedAt       time.Time `json:"suspendedAt"`
+	OfflineSuspended  bool      `json:"offlineSuspended"`
+	JoinedAt          time.Time `json:"joinedAt"`
+	VettedAt          time.Time `json:"vettedAt"`
+	VettingProgress   float64   `json:"vettingProgress"`
+	OnlineRecoversAt  time.Time `json:"onlineRecoversAt"`            // zero: above already, or not to be said
+	OfflineUnreadable bool      `json:"offlineUnreadable,omitempty"` // whether it is offline-suspended could not be read
+}
+
+// Latest is a node's standing with every satellite that it ever contacted.
+type Latest struct {
+	At        time.Time     `json:"at"` // of the last poll that gave scores
+	Interval  time.Duration `json:"interval"`
+	Standings []Standing    `json:"standings"`
+}
+
+// Disqualified says whether the satellite has disqualified the node.
+func (s Standing) Disqualified() bool { return !s.DisqualifiedAt.IsZero() }
+
+// Suspended says whether the satellite has suspended the node for unknown audit
+// errors.
+func (s Standing) Suspended() bool { return !s.SuspendedAt.IsZero() }
+
+// FailedAuditsLeft is how many audits in a row the node can fail until it is
+// disqualified; 0 when it is.
+func (s Standing) FailedAuditsLeft() float64 {
+	if s.Disqualified() {
+		return 0
+	}
+	return failedAuditsLeft(s.Audit)
+}
+
+// DowntimeLeft is about how long, in seconds, the node can be offline until it is
+// suspended for it; 0 when it is suspended or disqualified.
+func (s Standing) DowntimeLeft() float64 {
+	if s.Disqualified() || s.OfflineSuspended {
+		return 0
+	}
+	return downtimeLeft(s.Online)
+}
+
+func failedAuditsLeft(auditPercent float64) float64 {
+	return float64(storagenode.FailedAuditsLeft(auditPercent / 100))
+}
+
+func downtimeLeft(onlinePercent float64) float64 {
+	return storagenode.DowntimeLeft(onlinePercent / 100).Seconds()
+}
+
+// Health is how much of its smallest budget is left, in percent: 100 is a full
+// score everywhere, 0 is at or past the limit of a satellite.
+func (s Standing) Health() float64 {
+	if s.Disqualified() || s.Suspended() || s.OfflineSuspended {
+		return 0
+	}
+	left := func(percent, limit float64) float64 { return (percent - 100*limit) / (100 - 100*limit) }
+	worst := min(
+		left(s.Audit, storagenode.AuditDisqualification),
+		left(s.Suspension, storagenode.SuspensionLimit),
+		left(s.Online, storagenode.OnlineLimit),
+	)
+	return 100 * min(max(worst, 0), 1)
+}
+
+// Health is the worst health over the satellites that the node's operator has not
+// muted; ok is false when nothing is known of any.
+func (l Latest) Health(muted func(satelliteID string) bool) (percent float64, ok bool) {
+	worst := math.Inf(1)
+	for _, s := range l.Standings {
+		if !muted(s.SatelliteID) {
+			worst = min(worst, s.Health())
+		}
+	}
+	return worst, !math.IsInf(worst, 1)
+}
+
+// Muted says whether the operator does not want to hear of a satellite, named by
+// its id or its short name.
+func Muted(node concern.Node, satelliteID string) bool {
+	_, byID := node.MutedSatellites[satelliteID]
+	_, byName := node.MutedSatellites[storagenode.SatelliteName(satelliteID)]
+	return byID || byName
+}
+
+// Read is a node's latest standing; ok is false when it never gave any.
+func Read(from *store.Store, node concern.Node) (latest Latest, ok bool, err error) {
+	document, ok := from.Document(node.Document(name))
+	if !ok {
+		return Latest{}, false, nil
+	}
+	if err := json.Unmarshal(document, &latest); err != nil {
+		return Latest{}, false, fmt.Errorf("read the stored reputation of %s: %w", node.Name, err)
+	}
+	return latest, true, nil
+}
