@@ -268,7 +268,7 @@ func verdicts(satellite Satellite, s Snapshot, stale bool, width int) []string {
 	if isTrue(satellite.OfflineSuspended) {
 		add(Critical, "SUSPENDED for being offline")
 	}
-	if satellite.RecoversAt.After(s.At) {
+	if satellite.RecoversAt.After(s.At) && !isTrue(satellite.Disqualified) {
 		add(satellite.online(), "online ≥ 95 % again on "+satellite.RecoversAt.UTC().Format("Jan 2"))
 	}
 	if width < wide && satellite.Vetted != nil && !*satellite.Vetted {

@@ -1,0 +1,138 @@
+package tasks
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Package builds everything and makes the zip that operators unpack into their plugin folder.
+func Package(ctx context.Context) error {
+	if err := os.RemoveAll(distFolder); err != nil { // nothing of an earlier build may get in
+		return err
+	}
+	if err := Build(ctx); err != nil {
+		return err
+	}
+	version, err := packageVersion(".")
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s-%s.zip", pluginID, version)
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(writeArchive(file, ".", version, time.Now()), file.Close())
+	if err != nil {
+		_ = os.Remove(name)
+		return fmt.Errorf("make %s: %w", name, err)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s (%.1f MB)\n", name, float64(info.Size())/1e6)
+	return nil
+}
+
+// texts stand beside the manifest in the archive, from the top of the project.
+var texts = []string{"LICENSE", "CHANGELOG.md", "README.md"}
+
+// belongs are the files and folders of dist/ that the plugin consists of. Anything else is refused rather than shipped.
+var belongs = []string{
+	"plugin.json", "module.js", "module.js.map", "module.js.LICENSE.txt", manifest, "*.js", "*.js.map", "*.js.LICENSE.txt",
+	executable + "_*", "img/*", "dashboards/*.json", "locales/*/*.json",
+	"LICENSE", "CHANGELOG.md", "README.md",
+}
+
+// writeArchive makes the archive of the project at root: one folder named after the plugin, with all of dist/.
+func writeArchive(out io.Writer, root, version string, now time.Time) error {
+	dist := filepath.Join(root, distFolder)
+	files := map[string]string{} // name in the archive → file
+	var strays []string
+	err := filepath.WalkDir(dist, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dist, file)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if !matchesAny(name, belongs) {
+			strays = append(strays, name)
+		}
+		files[name] = file
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(strays) > 0 {
+		return fmt.Errorf("dist/ contains what is no part of the plugin: %s", strings.Join(strays, ", "))
+	}
+	for _, text := range texts {
+		files[text] = filepath.Join(root, text)
+	}
+	for _, needed := range []string{"plugin.json", "module.js"} {
+		if files[needed] == "" {
+			return fmt.Errorf("dist/ has no %s; build the front end first", needed)
+		}
+	}
+	for _, p := range platforms {
+		if files[p.binary()] == "" {
+			return fmt.Errorf("dist/ has no %s; build the back end for every platform first", p.binary())
+		}
+	}
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+
+	archive := zip.NewWriter(out)
+	for _, name := range names {
+		content, err := os.ReadFile(files[name])
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o644)
+		if strings.HasPrefix(name, executable+"_") {
+			mode = 0o755
+		}
+		if strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".md") {
+			content = bytes.ReplaceAll(content, []byte("%VERSION%"), []byte(version))
+			content = bytes.ReplaceAll(content, []byte("%TODAY%"), []byte(now.UTC().Format(time.DateOnly)))
+		}
+		header := &zip.FileHeader{Name: path.Join(pluginID, name), Method: zip.Deflate, Modified: now.UTC()}
+		header.SetMode(mode)
+		entry, err := archive.CreateHeader(header)
+		if err != nil {
+			return err
+		}
+		if _, err := entry.Write(content); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}
+
+func matchesAny(name string, patterns []string) bool {
+	for _, pattern := range patterns {
+		if matched, _ := path.Match(pattern, name); matched {
+			return true
+		}
+	}
+	return false
+}

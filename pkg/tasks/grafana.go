@@ -1,0 +1,370 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/provision"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+)
+
+const (
+	grafanaImage   = "grafana/grafana:12.4.10"
+	grafanaReady   = 2 * time.Minute // the first start makes a database
+	dataSourceName = "Storj nodes"
+	dataSourceUID  = "storagenodes"
+	noGrafana      = "no Grafana found (set GRAFANA_HOME to a folder with bin/grafana, conf/ and public/, install Grafana, or start Docker)"
+)
+
+// grafana is a Grafana that can be started: an installed one (home), or an image for a Docker engine.
+type grafana struct {
+	home   string
+	binary string
+}
+
+func (g *grafana) String() string {
+	if g.home == "" {
+		return "the Docker image " + grafanaImage
+	}
+	return "the Grafana in " + g.home
+}
+
+// platform is what the plugin must be compiled for.
+func (g *grafana) platform() platform {
+	if g.home == "" {
+		return platform{"linux", runtime.GOARCH}
+	}
+	return thisPlatform()
+}
+
+// findGrafana looks in GRAFANA_HOME, then where packages install it, then for a Docker engine. It returns nil where
+// there is none, and an error only where GRAFANA_HOME is set and wrong.
+func findGrafana() (*grafana, error) {
+	if home := os.Getenv("GRAFANA_HOME"); home != "" {
+		found, err := grafanaAt(home)
+		if err != nil {
+			return nil, fmt.Errorf("GRAFANA_HOME: %w", err)
+		}
+		return found, nil
+	}
+	for _, home := range []string{"/usr/share/grafana", "/opt/homebrew/opt/grafana/share/grafana", "/usr/local/opt/grafana/share/grafana"} {
+		if found, err := grafanaAt(home); err == nil {
+			return found, nil
+		}
+	}
+	// On other systems a container cannot listen on this machine's own loopback address, where the demo's nodes are.
+	if runtime.GOOS != "linux" {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "docker", "info", "--format", "{{.ServerVersion}}").Output(); err == nil && len(strings.TrimSpace(string(out))) > 0 {
+		return &grafana{}, nil
+	}
+	return nil, nil
+}
+
+func grafanaAt(home string) (*grafana, error) {
+	home, err := filepath.Abs(home)
+	if err != nil {
+		return nil, err
+	}
+	for _, needed := range []string{filepath.Join("conf", "defaults.ini"), "public"} {
+		if _, err := os.Stat(filepath.Join(home, needed)); err != nil {
+			return nil, fmt.Errorf("%s is no Grafana: it has no %s", home, needed)
+		}
+	}
+	candidates := []string{filepath.Join(home, "bin", "grafana"), filepath.Join(home, "bin", "grafana.exe")}
+	if home == "/usr/share/grafana" {
+		candidates = append(candidates, "/usr/sbin/grafana")
+	}
+	if strings.HasSuffix(home, "/share/grafana") {
+		candidates = append(candidates, filepath.Join(filepath.Dir(filepath.Dir(home)), "bin", "grafana"))
+	}
+	for _, file := range candidates {
+		if info, err := os.Stat(file); err == nil && !info.IsDir() {
+			return &grafana{home: home, binary: file}, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is no Grafana: it has no bin/grafana", home)
+}
+
+// grafanaSetup is what a Grafana of the demo shows.
+type grafanaSetup struct {
+	work  string // a temporary folder for all that Grafana writes
+	specs []string
+}
+
+// runningGrafana is a Grafana that answers at its address.
+type runningGrafana struct {
+	address string
+	log     string
+	cmd     *exec.Cmd
+	ended   chan error
+	remove  func()
+}
+
+// startGrafana starts a Grafana with the built plugin, its data source and dashboards, and returns when it is ready. All
+// that it writes is under setup.work.
+func startGrafana(ctx context.Context, found *grafana, setup grafanaSetup) (*runningGrafana, error) {
+	folders, err := layOutGrafana(setup)
+	if err != nil {
+		return nil, fmt.Errorf("prepare Grafana's folders: %w", err)
+	}
+	port, err := freePort(3000)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(folders.ini, []byte(grafanaINI(folders, port)), 0o644); err != nil {
+		return nil, err
+	}
+	running := &runningGrafana{
+		address: fmt.Sprintf("http://localhost:%d", port),
+		log:     filepath.Join(setup.work, "grafana.log"),
+		ended:   make(chan error, 1),
+		remove:  func() {},
+	}
+	log, err := os.Create(running.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+
+	if found.home != "" {
+		running.cmd = exec.Command(found.binary, "server", "--homepath", found.home, "--config", folders.ini)
+		running.cmd.Env = withoutGrafanaSettings(os.Environ())
+		running.cmd.Dir = found.home
+	} else {
+		container := fmt.Sprintf("storagenode-monitor-%d", os.Getpid())
+		args := []string{"run", "--rm", "--name", container, "--network", "host", "--user", fmt.Sprintf("%d:0", os.Getuid())}
+		for _, folder := range []string{setup.work, folders.dist, folders.sources} {
+			args = append(args, "--volume", folder+":"+folder)
+		}
+		args = append(args, "--entrypoint", "grafana", grafanaImage, "server", "--homepath", "/usr/share/grafana", "--config", folders.ini)
+		running.cmd = exec.Command("docker", args...)
+		running.remove = func() { _ = exec.Command("docker", "rm", "--force", container).Run() }
+	}
+	running.cmd.Stdout, running.cmd.Stderr = log, log
+	ownGroup(running.cmd)
+	fmt.Printf("starting %s …\n", found)
+	if err := running.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", found, err)
+	}
+	go func() { running.ended <- running.cmd.Wait() }()
+	if err := running.waitUntilReady(ctx); err != nil {
+		running.stop()
+		running.keepLog(os.Stdout)
+		return nil, err
+	}
+	return running, nil
+}
+
+type grafanaFolders struct {
+	ini, data, plugins, provisioning, pluginData string
+	dist, sources, home                          string
+}
+
+// layOutGrafana writes the folders that Grafana reads: the plugin (a link to dist/), the data source and the dashboards.
+func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return grafanaFolders{}, err
+	}
+	f := grafanaFolders{
+		ini:          filepath.Join(setup.work, "grafana.ini"),
+		data:         filepath.Join(setup.work, "data"),
+		plugins:      filepath.Join(setup.work, "plugins"),
+		provisioning: filepath.Join(setup.work, "provisioning"),
+		pluginData:   filepath.Join(setup.work, "plugin-data"),
+		dist:         filepath.Join(root, distFolder),
+		sources:      filepath.Join(root, "src", "dashboards"),
+	}
+	f.home = filepath.Join(f.sources, "reputation.json")
+	for _, folder := range []string{f.data, f.plugins, f.pluginData, filepath.Join(f.provisioning, "datasources"), filepath.Join(f.provisioning, "dashboards"),
+		filepath.Join(f.provisioning, "plugins"), filepath.Join(f.provisioning, "alerting")} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return f, err
+		}
+	}
+	if err := os.Symlink(f.dist, filepath.Join(f.plugins, pluginID)); err != nil {
+		return f, err
+	}
+	nodes, problems := settings.ParseSpecs(strings.Join(setup.specs, "\n"), nil)
+	if len(problems) > 0 {
+		return f, problems[0]
+	}
+	configured := settings.Default()
+	configured.Nodes = nodes
+	source, err := provision.DataSource(dataSourceName, dataSourceUID, configured)
+	if err != nil {
+		return f, err
+	}
+	if err := os.WriteFile(filepath.Join(f.provisioning, "datasources", "storagenodes.yaml"), source, 0o644); err != nil {
+		return f, err
+	}
+	return f, os.WriteFile(filepath.Join(f.provisioning, "dashboards", "storagenodes.yaml"), provision.Dashboards(f.sources), 0o644)
+}
+
+// grafanaINI is the whole configuration: this Grafana is for looking at, on this machine only, so everyone on it is an
+// administrator, and nothing is sent to or fetched from the network.
+func grafanaINI(f grafanaFolders, port int) string {
+	return fmt.Sprintf(`[paths]
+data = %s
+logs = %s
+plugins = %s
+provisioning = %s
+
+[server]
+http_addr = 127.0.0.1
+http_port = %d
+
+[plugins]
+allow_loading_unsigned_plugins = %s
+preinstall_disabled = true
+public_key_retrieval_disabled = true
+
+[plugin.%s]
+data_dir = %s
+
+[auth.anonymous]
+enabled = true
+org_role = Admin
+
+[dashboards]
+default_home_dashboard_path = %s
+
+[analytics]
+enabled = false
+reporting_enabled = false
+check_for_updates = false
+check_for_plugin_updates = false
+
+[news]
+news_feed_enabled = false
+
+[log]
+mode = console
+level = info
+
+[unified_alerting.state_history]
+enabled = false
+`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, pluginID, pluginID, f.pluginData, f.home)
+}
+
+// withoutGrafanaSettings drops GF_ variables, which would overrule the configuration file.
+func withoutGrafanaSettings(environment []string) []string {
+	var kept []string
+	for _, variable := range environment {
+		if !strings.HasPrefix(variable, "GF_") {
+			kept = append(kept, variable)
+		}
+	}
+	return kept
+}
+
+func (g *runningGrafana) waitUntilReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, grafanaReady)
+	defer cancel()
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.address+"/api/health", nil)
+		if err != nil {
+			return err
+		}
+		if answer, err := http.DefaultClient.Do(request); err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return g.wakePlugin(ctx)
+			}
+		}
+		select {
+		case err := <-g.ended:
+			g.ended <- err // for stop
+			return fmt.Errorf("Grafana ended while it started: %w", orNil(err))
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("Grafana does not answer at %s after %s", g.address, seconds(grafanaReady))
+			}
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func orNil(err error) error {
+	if err == nil {
+		return errors.New("exit code 0")
+	}
+	return err
+}
+
+// wakePlugin asks for the data source's health, so that the plugin collects before the first dashboard is opened, and so
+// that a plugin that does not start is noticed now.
+func (g *runningGrafana) wakePlugin(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.address+"/api/datasources/uid/"+dataSourceUID+"/health", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask the data source's health: %w", err)
+	}
+	defer answer.Body.Close()
+	// 400 is the health check's own "not well", which an unreachable node is enough for.
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusBadRequest {
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, 2000))
+		return fmt.Errorf("the plugin does not answer in Grafana: status %d: %s", answer.StatusCode, body)
+	}
+	return nil
+}
+
+// stop ends Grafana and all that it started, and returns when they are gone. mage gives a target 5 s after a Ctrl-C, so
+// Grafana gets 3 to end by itself.
+func (g *runningGrafana) stop() {
+	_ = terminateGroup(g.cmd)
+	select {
+	case <-g.ended:
+	case <-time.After(3 * time.Second):
+		_ = killGroup(g.cmd)
+		<-g.ended
+	}
+	_ = killGroup(g.cmd) // what a Grafana that ended badly has left
+	g.remove()
+}
+
+// keepLog copies Grafana's log out of the temporary folder and says where it is.
+func (g *runningGrafana) keepLog(out io.Writer) {
+	text, err := os.ReadFile(g.log)
+	if err != nil {
+		return
+	}
+	kept := filepath.Join(os.TempDir(), "storagenode-monitor-grafana.log")
+	if err := os.WriteFile(kept, text, 0o600); err == nil {
+		fmt.Fprintf(out, "Grafana's log is in %s\n", kept)
+	}
+}
+
+// freePort is the preferred port where it is free, else another.
+func freePort(preferred int) (int, error) {
+	for _, port := range []int{preferred, 0} {
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		defer listener.Close()
+		return listener.Addr().(*net.TCPAddr).Port, nil
+	}
+	return 0, errors.New("no free port on 127.0.0.1")
+}
