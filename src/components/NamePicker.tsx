@@ -5,6 +5,7 @@ import { errorText } from '../backend';
 
 interface Props {
   id: string;
+  labelId: string;
   value: string[] | undefined;
   onChange: (value: string[]) => void;
   /** What can be chosen by name; asked each time the list opens. */
@@ -13,13 +14,11 @@ interface Props {
   variables: () => string[];
   /** Shown while nothing is chosen, which means all. */
   placeholder: string;
-  /** Whether names, expressions and variables may be typed too. */
-  allowCustom?: boolean;
   width?: number;
 }
 
 /** Picks names out of a list that the back end knows, variables, and whatever else is typed. */
-export function NamePicker({ id, value, onChange, load, variables, placeholder, allowCustom = true, width }: Props) {
+export function NamePicker({ id, labelId, value, onChange, load, variables, placeholder, width }: Props) {
   const known = useRef<{ at: number; options: Promise<Array<ComboboxOption<string>>> }>();
 
   const options = useCallback(
@@ -52,11 +51,12 @@ export function NamePicker({ id, value, onChange, load, variables, placeholder, 
   return (
     <MultiCombobox
       id={id}
+      aria-labelledby={labelId}
       value={selected}
       options={options}
       onChange={(chosen) => onChange(chosen.map((option) => option.value.trim()).filter(Boolean))}
       placeholder={placeholder}
-      createCustomValue={allowCustom}
+      createCustomValue
       isClearable
       width={width}
     />

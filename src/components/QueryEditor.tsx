@@ -6,6 +6,7 @@ import { Alert, Combobox, MultiCombobox, RadioButtonGroup } from '@grafana/ui';
 import { type StorjDataSource } from '../datasource';
 import { defaultQuery, FORMATS, formatOf, METRICS, QUERY_TYPES, queryTypeOf, withQueryType } from '../queryModel';
 import { type StorjOptions, type StorjQuery } from '../types';
+import { labelIdOf, LabelledField } from './LabelledField';
 import { NamePicker } from './NamePicker';
 
 type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions>;
@@ -43,59 +44,62 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
   return (
     <EditorRows>
       <EditorRow>
-        <EditorField label="Query type" htmlFor={`${id}-type`} width={24}>
+        <LabelledField label="Query type" inputId={`${id}-type`} width={200}>
           <Combobox
             id={`${id}-type`}
             options={QUERY_TYPES.map(({ value, label, description }) => ({ value, label, description }))}
             value={query.queryType}
             onChange={(option) => change(withQueryType(query, option.value))}
           />
-        </EditorField>
+        </LabelledField>
         {type?.metrics && format !== 'table' && (
-          <EditorField label="Metrics" htmlFor={`${id}-metrics`} width={50} tooltip="None chosen means all of them.">
+          <LabelledField label="Metrics" inputId={`${id}-metrics`} width={560} tooltip="None chosen means all of them.">
             <MultiCombobox
               id={`${id}-metrics`}
+              aria-labelledby={labelIdOf(`${id}-metrics`)}
               options={METRICS}
               value={query.metrics ?? []}
               onChange={(chosen) => change({ ...query, metrics: chosen.map((option) => option.value) })}
               placeholder="All metrics"
               isClearable
             />
-          </EditorField>
+          </LabelledField>
         )}
       </EditorRow>
       <EditorRow>
-        <EditorField
+        <LabelledField
           label="Nodes"
-          htmlFor={`${id}-nodes`}
-          width={37}
+          inputId={`${id}-nodes`}
+          width={260}
           tooltip="Names, variables, or a regular expression between slashes, such as /^attic-/."
         >
           <NamePicker
             id={`${id}-nodes`}
+            labelId={labelIdOf(`${id}-nodes`)}
             value={query.nodes}
             onChange={(nodes) => change({ ...query, nodes })}
             load={loadNodes}
             variables={datasource.variableNames}
             placeholder="All nodes"
           />
-        </EditorField>
+        </LabelledField>
         {type?.satellites && (
-          <EditorField
+          <LabelledField
             label="Satellites"
-            htmlFor={`${id}-satellites`}
-            width={37}
+            inputId={`${id}-satellites`}
+            width={260}
             tooltip="Short names such as us1, full ids, variables, or a regular expression between slashes."
           >
             <NamePicker
               id={`${id}-satellites`}
+              labelId={labelIdOf(`${id}-satellites`)}
               value={query.satellites}
               onChange={(satellites) => change({ ...query, satellites })}
               load={loadSatellites}
               variables={datasource.variableNames}
               placeholder="All satellites"
             />
-          </EditorField>
+          </LabelledField>
         )}
         {formats.length > 1 && (
           <EditorField label="Format">

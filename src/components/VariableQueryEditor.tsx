@@ -1,6 +1,6 @@
 import React, { useCallback, useId } from 'react';
 import { type QueryEditorProps } from '@grafana/data';
-import { Combobox, Field } from '@grafana/ui';
+import { Combobox, Field, Label } from '@grafana/ui';
 
 import { type StorjDataSource } from '../datasource';
 import { type StorjOptions, type StorjQuery, type StorjVariableQuery, type VariableKind } from '../types';
@@ -43,12 +43,18 @@ export function VariableQueryEditor({ datasource, query: given, onChange }: Prop
       </Field>
       {query.queryType === 'satellites' && (
         <Field
-          label="Of these nodes"
-          htmlFor={`${id}-nodes`}
-          description="Names, regular expressions or another variable, such as $node. None means all nodes."
+          label={
+            <Label
+              htmlFor={`${id}-nodes`}
+              description="Names, regular expressions or another variable, such as $node. None means all nodes."
+            >
+              <span id={`${id}-nodes-label`}>Of these nodes</span>
+            </Label>
+          }
         >
           <NamePicker
             id={`${id}-nodes`}
+            labelId={`${id}-nodes-label`}
             value={query.nodes}
             onChange={(nodes) => change({ ...query, nodes })}
             load={loadNodes}

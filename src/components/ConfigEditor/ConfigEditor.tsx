@@ -355,7 +355,7 @@ function GeneralChecks({ health }: { health: Health }) {
   }
   return (
     <div className={styles.general}>
-      <h6>This data source</h6>
+      <h4 className={styles.heading}>This data source</h4>
       <CheckList checks={checks} label="Checks of this data source" />
     </div>
   );
@@ -366,5 +366,6 @@ const getStyles = (theme: GrafanaTheme2) => ({
   empty: css({ color: theme.colors.text.secondary }),
   buttons: css({ display: 'flex', flexWrap: 'wrap', gap: theme.spacing(1), marginTop: theme.spacing(2) }),
   alert: css({ marginTop: theme.spacing(2), marginBottom: 0 }),
+  heading: css({ ...theme.typography.h6, marginBottom: theme.spacing(1) }),
   general: css({ marginTop: theme.spacing(3) }),
 });

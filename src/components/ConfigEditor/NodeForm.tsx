@@ -200,8 +200,7 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
                 />
                 <IconButton
                   name="trash-alt"
-                  tooltip="Unmute"
-                  aria-label={`Unmute satellite ${index + 1}`}
+                  tooltip={`Unmute satellite ${index + 1}`}
                   onClick={() => setMuted(muted.filter((_, at) => at !== index))}
                 />
               </div>
@@ -217,14 +216,16 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
           </fieldset>
         </ConfigSubSection>
 
-        <Modal.ButtonRow>
-          <Button variant="secondary" fill="outline" onClick={onDismiss}>
-            Cancel
-          </Button>
-          <Button type="submit" disabled={checking} icon={checking ? 'spinner' : undefined}>
-            {node ? 'Apply' : 'Add'}
-          </Button>
-        </Modal.ButtonRow>
+        <div className={styles.footer}>
+          <Modal.ButtonRow>
+            <Button variant="secondary" fill="outline" onClick={onDismiss}>
+              Cancel
+            </Button>
+            <Button type="submit" disabled={checking} icon={checking ? 'spinner' : undefined}>
+              {node ? 'Apply' : 'Add'}
+            </Button>
+          </Modal.ButtonRow>
+        </div>
       </form>
     </Modal>
   );
@@ -266,6 +267,15 @@ const getStyles = (theme: GrafanaTheme2) => ({
   section: css({
     borderTop: `1px solid ${theme.colors.border.weak}`,
     padding: theme.spacing(2, 0),
+  }),
+  // Within reach however far the form scrolls: over the padding of the dialog's content.
+  footer: css({
+    position: 'sticky',
+    bottom: theme.spacing(-3),
+    zIndex: 1,
+    margin: theme.spacing(0, -3, -3),
+    padding: theme.spacing(0, 3, 2),
+    background: theme.colors.background.primary,
   }),
   muted: css({
     legend: { fontSize: theme.typography.bodySmall.fontSize, fontWeight: theme.typography.fontWeightMedium, margin: 0 },

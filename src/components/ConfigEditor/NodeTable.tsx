@@ -98,18 +98,8 @@ export function NodeTable({ nodes, health, readOnly, onEdit, onRemove }: Props) 
                   </td>
                   {!readOnly && (
                     <td className={styles.actions}>
-                      <IconButton
-                        name="pen"
-                        tooltip="Edit"
-                        aria-label={`Edit ${node.name}`}
-                        onClick={() => onEdit(index)}
-                      />
-                      <IconButton
-                        name="trash-alt"
-                        tooltip="Remove"
-                        aria-label={`Remove ${node.name}`}
-                        onClick={() => onRemove(index)}
-                      />
+                      <IconButton name="pen" tooltip={`Edit ${node.name}`} onClick={() => onEdit(index)} />
+                      <IconButton name="trash-alt" tooltip={`Remove ${node.name}`} onClick={() => onRemove(index)} />
                     </td>
                   )}
                 </tr>
@@ -158,10 +148,7 @@ function Marks({ node }: { node: NodeSettings }) {
     <span className={styles.marks}>
       {node.retired && <Badge color="blue" text="retired" />}
       {maintenance && (
-        <Badge
-          color="orange"
-          text={`in maintenance until ${dateTimeFormat(until, { format: 'YYYY-MM-DD HH:mm' })}`}
-        />
+        <Badge color="orange" text={`in maintenance until ${dateTimeFormat(until, { format: 'YYYY-MM-DD HH:mm' })}`} />
       )}
       {muted.length > 0 && <Badge color="purple" text={`muted: ${muted.join(', ')}`} />}
       {node.thresholds && <Badge color="blue" text="own thresholds" />}

@@ -43,7 +43,7 @@ export function ThresholdSettings({ idPrefix, value, inherited, disabled, onChan
   const warning = value?.auditWarning ?? inherited.auditWarning;
   const critical = value?.auditCritical ?? inherited.auditCritical;
   return (
-    <SettingsGrid>
+    <SettingsGrid wide>
       {FIELDS.map(({ key, label, limit }) => (
         <NumberSetting
           key={key}
