@@ -36,6 +36,7 @@ var (
 func NewInstance(registry *fleet.Registry) func(context.Context, backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	return func(ctx context.Context, source backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 		loaded, report := settings.Load(source.JSONData)
+		//lint:ignore SA1019 what is kept on disk is named by the number, and Grafana still sends it
 		key := fleet.Key{Org: backend.PluginConfigFromContext(ctx).OrgID, UID: source.UID}
 		running, err := registry.Configure(key, loaded, report)
 		if err != nil {
