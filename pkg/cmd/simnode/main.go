@@ -1,0 +1,335 @@
+// Command simnode runs simulated storage nodes: each writes a log and serves
+// the console API of a node, with history behind it and in real time, or
+// faster, from then on. It knows nothing of the plugin; see package simnode.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/simnode"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	config, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "simnode:", err)
+		return 2
+	}
+	if config.bigLog != "" {
+		err = writeBigLog(config, stdout)
+	} else {
+		err = serve(ctx, config, stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// configuration is what the command line says.
+type configuration struct {
+	nodes  []simnode.RunnerOptions
+	truth  string
+	bigLog string
+	lines  int64
+	big    simnode.Options
+}
+
+const usage = `Runs simulated storage nodes: log and API, with history, live.
+
+  simnode --scenario healthy --name A --log A.log --listen 127.0.0.1:14002
+  simnode --history 720h --speed 60 --node name=A,log=A.log,listen=:14002 --node name=B,scenario=dead,log=B.log,listen=:14003
+  simnode --demo /tmp/nodes            the five nodes of the demo
+  simnode --big-log big.log --lines 1000000
+
+A --node takes the settings below by their names (name, scenario, log, listen,
+seed, version, format, level, custom-level, rate, audit-rate, disk, age, trouble,
+history, log-history, speed); what it leaves out is taken from the others.
+
+Scenarios: %s
+
+`
+
+func parse(args []string, stderr io.Writer) (configuration, error) {
+	var c configuration
+	common := map[string]string{}
+	flags := flag.NewFlagSet("simnode", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		var names []string
+		for _, s := range simnode.Scenarios() {
+			names = append(names, string(s))
+		}
+		fmt.Fprintf(stderr, usage, strings.Join(names, " "))
+		flags.PrintDefaults()
+	}
+	for _, s := range settings {
+		flags.Func(s.name, s.help, func(value string) error {
+			common[s.name] = value
+			return nil
+		})
+	}
+	var nodes []string
+	flags.Func("node", "one node as `key=value,…`; can be given several times", func(value string) error {
+		nodes = append(nodes, value)
+		return nil
+	})
+	demo := flags.String("demo", "", "run the five nodes of the demo, with their logs in this `folder` and their APIs from 127.0.0.1:14002 on")
+	flags.StringVar(&c.truth, "truth", "", "write what really happened as JSON to this `file`: when history is there, and at the end")
+	flags.StringVar(&c.bigLog, "big-log", "", "write a big log for benchmarks to this `file` (- for standard output) and end")
+	flags.Int64Var(&c.lines, "lines", 1_000_000, "lines of the big log")
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		return c, fmt.Errorf("%q is no flag; see --help", flags.Arg(0))
+	}
+	if c.bigLog != "" {
+		o, err := options(common)
+		c.big = o.Node
+		return c, err
+	}
+	if *demo != "" {
+		c.nodes = simnode.DemoNodes(*demo, "127.0.0.1", 14002)
+		for i := range c.nodes {
+			if err := apply(&c.nodes[i], common); err != nil {
+				return c, err
+			}
+		}
+	}
+	if len(nodes) == 0 && *demo == "" {
+		nodes = []string{""}
+	}
+	for i, text := range nodes {
+		own := map[string]string{}
+		for key, value := range common {
+			own[key] = value
+		}
+		if len(nodes) > 1 {
+			// several nodes with one seed would be too much alike
+			own["seed"] = strconv.Itoa(i + 1)
+			delete(own, "log")
+			delete(own, "listen")
+		}
+		for _, part := range strings.Split(text, ",") {
+			if part = strings.TrimSpace(part); part == "" {
+				continue
+			}
+			key, value, ok := strings.Cut(part, "=")
+			if !ok || setting(key) == nil {
+				return c, fmt.Errorf("--node %q: %q is not key=value with one of the keys that --help names", text, part)
+			}
+			own[key] = value
+		}
+		o, err := options(own)
+		if err != nil {
+			return c, fmt.Errorf("--node %q: %w", text, err)
+		}
+		if o.LogPath == "" && o.Listen == "" {
+			return c, errors.New("a node needs a --log, a --listen, or both; see --help")
+		}
+		c.nodes = append(c.nodes, o)
+	}
+	names := map[string]bool{}
+	for _, o := range c.nodes {
+		if names[o.Node.Name] {
+			return c, fmt.Errorf("two nodes are called %q: give each a name", o.Node.Name)
+		}
+		names[o.Node.Name] = true
+	}
+	return c, nil
+}
+
+// oneSetting is a setting of a node.
+type oneSetting struct {
+	name, help string
+	set        func(o *simnode.RunnerOptions, value string) error
+}
+
+var settings = []oneSetting{
+	{"name", "the node's `name` (default A)", func(o *simnode.RunnerOptions, v string) error { o.Node.Name = v; return nil }},
+	{"scenario", "what goes wrong (default healthy)", func(o *simnode.RunnerOptions, v string) (err error) {
+		o.Node.Scenario, err = simnode.ParseScenario(v)
+		return err
+	}},
+	{"log", "log `file`, written anew", func(o *simnode.RunnerOptions, v string) error { o.LogPath = v; return nil }},
+	{"listen", "`host:port` of the API", func(o *simnode.RunnerOptions, v string) error { o.Listen = v; return nil }},
+	{"history", "model time that lies behind, as 720h (default 24h)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.History })},
+	{"log-history", "how much of it the log has (default all)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.LogHistory })},
+	{"trouble", "how long ago the scenario's trouble began (default: as the scenario needs)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Trouble })},
+	{"age", "how long before the history the node joined (default fourteen months; negative: new)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Node.JoinedAge })},
+	{"api-delay", "how slow the slow API is (default 28s)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Node.APIDelay })},
+	{"speed", "model seconds per second (default 1)", floatOf(func(o *simnode.RunnerOptions) *float64 { return &o.Speed })},
+	{"rate", "transfers an hour (default 600)", floatOf(func(o *simnode.RunnerOptions) *float64 { return &o.Node.Rate })},
+	{"audit-rate", "audits an hour (default 8)", floatOf(func(o *simnode.RunnerOptions) *float64 { return &o.Node.AuditRate })},
+	{"seed", "`number` that decides all chance (default 1)", func(o *simnode.RunnerOptions, v string) (err error) {
+		o.Node.Seed, err = strconv.ParseUint(v, 10, 64)
+		return err
+	}},
+	{"disk", "allocated `bytes` (default 4 TB)", func(o *simnode.RunnerOptions, v string) (err error) {
+		o.Node.Disk, err = strconv.ParseInt(v, 10, 64)
+		return err
+	}},
+	{"version", "of the node's software, from 1.60.0 on (default 1.162.3)", func(o *simnode.RunnerOptions, v string) error { o.Node.Version = v; return nil }},
+	{"format", "of the log: console, json, docker or docker-json", func(o *simnode.RunnerOptions, v string) error {
+		o.Node.Encoding = simnode.Encoding(v)
+		return nil
+	}},
+	{"level", "of the log: debug, info, warn, error or fatal", func(o *simnode.RunnerOptions, v string) error { o.Node.Level = v; return nil }},
+	{"custom-level", "log.custom-level, as piecestore=FATAL", func(o *simnode.RunnerOptions, v string) error { o.Node.CustomLevel = v; return nil }},
+}
+
+func setting(name string) *oneSetting {
+	for i := range settings {
+		if settings[i].name == name {
+			return &settings[i]
+		}
+	}
+	return nil
+}
+
+func durationOf(field func(*simnode.RunnerOptions) *time.Duration) func(*simnode.RunnerOptions, string) error {
+	return func(o *simnode.RunnerOptions, value string) (err error) {
+		*field(o), err = time.ParseDuration(value)
+		return err
+	}
+}
+
+func floatOf(field func(*simnode.RunnerOptions) *float64) func(*simnode.RunnerOptions, string) error {
+	return func(o *simnode.RunnerOptions, value string) (err error) {
+		*field(o), err = strconv.ParseFloat(value, 64)
+		return err
+	}
+}
+
+// options makes a node of settings.
+func options(values map[string]string) (simnode.RunnerOptions, error) {
+	o := simnode.RunnerOptions{Node: simnode.Options{Name: "A", Seed: 1}, History: 24 * time.Hour}
+	return o, apply(&o, values)
+}
+
+func apply(o *simnode.RunnerOptions, values map[string]string) error {
+	for _, s := range settings {
+		if value, ok := values[s.name]; ok {
+			if err := s.set(o, value); err != nil {
+				return fmt.Errorf("%s %q: %w", s.name, value, err)
+			}
+		}
+	}
+	return nil
+}
+
+// serve runs the nodes until ctx ends or one of them fails.
+func serve(ctx context.Context, c configuration, stdout io.Writer) error {
+	var runners []*simnode.Runner
+	for _, o := range c.nodes {
+		r, err := simnode.NewRunner(o)
+		if err != nil {
+			return err
+		}
+		runners = append(runners, r)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	failures := make([]error, len(runners))
+	for i, r := range runners {
+		group.Go(func() {
+			if failures[i] = r.Run(ctx); failures[i] != nil {
+				cancel()
+			}
+		})
+	}
+	for _, r := range runners {
+		select {
+		case <-r.Listening():
+			fmt.Fprintln(stdout, r.Spec())
+		case <-ctx.Done():
+		}
+	}
+	var truthFailure error
+	if ctx.Err() == nil {
+		truthFailure = writeTruth(c.truth, runners)
+	}
+	if truthFailure != nil {
+		cancel()
+	}
+	group.Wait()
+	if truthFailure == nil {
+		truthFailure = writeTruth(c.truth, runners)
+	}
+	return errors.Join(append(failures, truthFailure)...)
+}
+
+// writeTruth writes what has really happened to all nodes, in one step.
+func writeTruth(path string, runners []*simnode.Runner) error {
+	if path == "" {
+		return nil
+	}
+	truths := make([]simnode.Truth, len(runners))
+	for i, r := range runners {
+		truths[i] = r.Node().Truth()
+	}
+	data, err := json.MarshalIndent(truths, "", "  ")
+	if err == nil {
+		err = os.WriteFile(path+".new", append(data, '\n'), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return fmt.Errorf("simnode: writing the truth: %w", err)
+	}
+	return nil
+}
+
+// writeBigLog writes the big log and prints how it came out.
+func writeBigLog(c configuration, stdout io.Writer) (err error) {
+	out := stdout
+	if c.bigLog != "-" {
+		file, failure := os.Create(c.bigLog)
+		if failure != nil {
+			return fmt.Errorf("simnode: creating the big log: %w", failure)
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		out = file
+	}
+	truth, err := simnode.WriteBigLog(out, c.lines, c.big)
+	if err != nil {
+		return err
+	}
+	if c.bigLog != "-" {
+		fmt.Fprintf(stdout, "%s: %d lines, %d of them DEBUG\n", c.bigLog, truth.Log.Lines, truth.Log.Levels["DEBUG"])
+	}
+	if c.truth == "" {
+		return nil
+	}
+	data, err := json.MarshalIndent(truth, "", "  ")
+	if err == nil {
+		err = os.WriteFile(c.truth, append(data, '\n'), 0o644)
+	}
+	return err
+}

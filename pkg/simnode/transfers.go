@@ -1,0 +1,555 @@
+package simnode
+
+import (
+	"math"
+	"time"
+)
+
+// action is what a transfer is for.
+type action uint8
+
+const (
+	actPut action = iota
+	actPutRepair
+	actGet
+	actGetRepair
+	actGetAudit
+	actions
+)
+
+var actionNames = [actions]string{"PUT", "PUT_REPAIR", "GET", "GET_REPAIR", "GET_AUDIT"}
+
+func (a action) upload() bool { return a <= actPutRepair }
+
+// outcome is how a transfer ends.
+type outcome uint8
+
+const (
+	success outcome = iota
+	canceled
+	failed
+	outcomes
+)
+
+var outcomeNames = [outcomes]string{"success", "canceled", "failed"}
+
+// reason says why a transfer did not succeed; it decides the words of the log.
+type reason uint8
+
+const (
+	noReason reason = iota
+	peerCanceled
+	peerClosed     // unexpected EOF, stream closed by peer
+	peerGone       // broken pipe, connection reset
+	sizeMismatch   // the client had enough
+	pieceMissing   // the piece is lost
+	readError      // the disk cannot read it
+	timeLimit      // an audit that the satellite gave up
+	nodeShutdown   // the node was stopped
+	connectionLost // the uplink went down
+)
+
+// transfer is one upload or download that is under way.
+type transfer struct {
+	active  bool
+	action  action
+	sat     uint8
+	outcome outcome
+	reason  reason
+	draw    uint8 // for the choice among words
+	started int64
+	piece   storedPiece
+	offset  int64
+	size    int64 // of the line: uploaded so far, or asked for
+	peer    uint64
+	audit   int32 // index+1 in contained for a repeated audit, -1 for a first one
+	judged  auditOutcome
+
+	planned     int64 // duration of a transfer that has not begun yet
+	begun       bool
+	startLogged bool
+}
+
+// repairShare is how many of the transfers are for repair.
+const repairShare = 0.15
+
+// arrive lets a customer's transfer begin, and plans the next.
+func (n *Node) arrive(at int64) {
+	if n.dead {
+		return
+	}
+	gap := n.traffic.ExpFloat64() * float64(time.Hour) / (n.opt.Rate * daily(at))
+	n.plan(event{at: at + int64(gap), kind: evArrival})
+	sat, kind, repair := n.traffic.Float64(), n.traffic.Float64(), n.traffic.Float64()
+	if !n.reachable() {
+		return
+	}
+	i := 0
+	for i < len(n.shares)-1 && sat >= n.shares[i] {
+		i++
+	}
+	s := n.satellites[i]
+	if s.rep.disqualifiedAt != 0 || s.inMaintenance(at) {
+		return
+	}
+	suspended := s.rep.suspendedAt != 0 || s.rep.offlineSuspendedAt != 0
+	upload := kind < uploadShare(n.opt.Scenario) || len(s.kept) == 0
+	switch {
+	case upload && suspended:
+		// a suspended node gets no new pieces
+	case upload:
+		a := actPut
+		if repair < repairShare {
+			a = actPutRepair
+		}
+		n.upload(at, s, a)
+	case repair < repairShare:
+		if n.faultOf(s.index, at, 0) == noFault { // nobody repairs from a node that fails audits
+			n.download(at, s, actGetRepair)
+		}
+	default:
+		n.download(at, s, actGet)
+		// sometimes several customers read the same piece at once
+		if n.traffic.Float64() < 0.02 {
+			last := n.transfers[n.lastTransfer].piece
+			for range 1 + n.traffic.IntN(2) {
+				n.downloadPiece(at+int64(n.traffic.Float64()*50e6), s, actGet, last)
+			}
+		}
+	}
+}
+
+// daily is how busy the time of day is; 1 on average.
+func daily(at int64) float64 {
+	hour := float64(mod(at, int64(day))) / float64(time.Hour)
+	return 1 + 0.35*math.Sin(2*math.Pi*(hour-9)/24)
+}
+
+// open puts a transfer into a slot.
+func (n *Node) open(t transfer) int32 {
+	t.active = true
+	if k := len(n.spare); k > 0 {
+		i := n.spare[k-1]
+		n.spare = n.spare[:k-1]
+		n.transfers[i] = t
+		n.lastTransfer = i
+		return i
+	}
+	n.transfers = append(n.transfers, t)
+	n.lastTransfer = int32(len(n.transfers) - 1)
+	return n.lastTransfer
+}
+
+func (n *Node) close(i int32) {
+	n.transfers[i].active = false
+	n.spare = append(n.spare, i)
+}
+
+// upload begins an upload.
+func (n *Node) upload(at int64, s *satellite, a action) {
+	r := n.traffic
+	size := pieceSize(r)
+	u, cut, draw := r.Float64(), r.Float64(), uint8(r.Uint32())
+	milliseconds := logNormal(r, 350, 0.9) + float64(size)/12e3
+	if n.diskAvailable() < size+n.reservedSpace() {
+		n.truth.refused++ // without a line
+		return
+	}
+	if n.diskSlowness(at) > 1 && draw < 10 {
+		n.reject(at)
+		return
+	}
+	n.serial++
+	t := transfer{
+		action: a, sat: s.index, started: at, draw: draw,
+		piece: storedPiece{key: scramble(n.serial), size: size}, size: size, peer: n.serial,
+	}
+	switch {
+	case u < uploadSuccess:
+	case u < uploadSuccess+0.028:
+		t.outcome, t.reason = canceled, peerCanceled
+	default:
+		t.outcome, t.reason = failed, []reason{peerCanceled, peerClosed, peerGone}[draw%3]
+	}
+	if t.outcome != success {
+		t.size = int64(float64(size)*cut) &^ 511
+		milliseconds *= cut
+	}
+	n.begin(&t)
+	i := n.open(t)
+	n.later(at+n.took(milliseconds, at), evTransferEnd, s.index, i)
+}
+
+// took turns milliseconds into a duration of at least one, slowed by the disk.
+func (n *Node) took(milliseconds float64, at int64) int64 {
+	return max(int64(milliseconds*n.diskSlowness(at)*1e6), int64(time.Millisecond))
+}
+
+// reject refuses an upload because there are too many.
+func (n *Node) reject(at int64) {
+	n.truth.rejected++
+	lv := lvInfo
+	if !n.version.since(minorRejectedIsInfo) {
+		lv = lvError
+	}
+	if l := n.log; l.beginAs(at, lv, mUploadRejected) {
+		l.int(kLiveRequests, 21)
+		l.int(kRequestLimit, 20)
+		l.end()
+		n.truth.logged.rejected++
+	}
+	n.observe(Event{At: at64(at), Kind: EventTransfer, Action: "PUT", Outcome: "rejected"})
+}
+
+// download begins a download of some piece.
+func (n *Node) download(at int64, s *satellite, a action) {
+	n.downloadPiece(at, s, a, s.kept[n.traffic.IntN(len(s.kept))])
+}
+
+func (n *Node) downloadPiece(at int64, s *satellite, a action, p storedPiece) {
+	r := n.traffic
+	u, cut, draw := r.Float64(), r.Float64(), uint8(r.Uint32())
+	size, offset := p.size, int64(0)
+	if a == actGet && draw < 80 && p.size > 4096 {
+		offset = int64(float64(p.size)*cut*0.9) &^ 255
+		size = max(256, (p.size-offset)/4&^255)
+	}
+	milliseconds := logNormal(r, 180, 1) + float64(size)/20e3
+	n.serial++
+	t := transfer{
+		action: a, sat: s.index, started: at, draw: draw,
+		piece: p, offset: offset, size: size, peer: n.serial,
+	}
+	switch f := n.faultOf(s.index, at, r.Float64()); {
+	case f == pieceLost:
+		t.outcome, t.reason = failed, pieceMissing
+		milliseconds = 2 + 20*cut
+	case f == pieceUnreadable:
+		t.outcome, t.reason = failed, readError
+	case a == actGetRepair && u < 0.99, a == actGet && u < 0.942:
+	case u < 0.993:
+		t.outcome, t.reason = canceled, []reason{peerCanceled, peerClosed, sizeMismatch}[draw%3]
+		milliseconds *= cut
+	default:
+		t.outcome, t.reason = failed, peerGone
+		milliseconds *= cut
+	}
+	if at > n.now { // one of several that read the same piece
+		n.later(at, evTransferBegin, s.index, n.open(t))
+		n.transfers[n.lastTransfer].planned = n.took(milliseconds, at)
+		return
+	}
+	n.begin(&t)
+	i := n.open(t)
+	n.later(at+n.took(milliseconds, at), evTransferEnd, s.index, i)
+}
+
+// beginPlanned begins a transfer that was planned for now.
+func (n *Node) beginPlanned(at int64, i int32) {
+	t := &n.transfers[i]
+	n.begin(t)
+	n.later(at+t.planned, evTransferEnd, t.sat, i)
+}
+
+// begin writes that a transfer has started.
+func (n *Node) begin(t *transfer) {
+	t.begun = true
+	n.truth.started[t.sat][t.action]++
+	lv := lvDebug
+	if !n.version.since(minorStartsAreDebug) {
+		lv = lvInfo
+	}
+	l := n.log
+	if t.action.upload() {
+		if l.beginAs(t.started, lv, mUploadStarted) {
+			n.pieceFields(t)
+			if n.version.since(minorPeerBeforeSize) {
+				l.peer(kRemoteAddress, t.peer)
+			}
+			l.int(kAvailableSpace, n.diskAvailable())
+			if !n.version.since(minorPeerBeforeSize) && n.version.since(minorRemoteAddress) {
+				l.peer(kRemoteAddress, t.peer)
+			}
+			l.end()
+			t.startLogged = true
+		}
+	} else if l.beginAs(t.started, lv, mDownloadStarted) {
+		n.downloadFields(t)
+		l.end()
+		t.startLogged = true
+	}
+	if t.startLogged {
+		n.truth.logged.started[t.sat][t.action]++
+	}
+}
+
+// pieceFields writes piece, satellite and action.
+func (n *Node) pieceFields(t *transfer) {
+	l := n.log
+	l.piece(kPieceID, t.piece.key)
+	l.str(kSatelliteID, n.satellites[t.sat].ID)
+	l.str(kAction, actionNames[t.action])
+}
+
+// downloadFields writes all the fields that the lines of a download share.
+func (n *Node) downloadFields(t *transfer) {
+	n.pieceFields(t)
+	if n.version.since(minorRemoteAddress) {
+		n.log.int(kOffset, t.offset)
+		n.log.int(kSize, t.size)
+		n.log.peer(kRemoteAddress, t.peer)
+	}
+}
+
+// uploadFields writes the fields of an upload's end, with the error where it
+// has one; their order has changed.
+func (n *Node) uploadFields(t *transfer, text, stack string) {
+	l := n.log
+	n.pieceFields(t)
+	if n.version.since(minorPeerBeforeSize) {
+		l.peer(kRemoteAddress, t.peer)
+		l.int(kSize, t.size)
+		if text != "" {
+			l.failure(text, stack)
+		}
+		return
+	}
+	if text != "" {
+		l.failure(text, stack)
+	}
+	l.int(kSize, t.size)
+	if n.version.since(minorRemoteAddress) {
+		l.peer(kRemoteAddress, t.peer)
+	}
+}
+
+// endTransfer lets a transfer end as was decided, or as the uplink wants it.
+func (n *Node) endTransfer(at int64, i int32) {
+	t := n.transfers[i]
+	n.close(i)
+	if n.uplinkDown {
+		t.outcome, t.reason, t.judged = failed, connectionLost, auditOffline
+	}
+	n.finish(at, &t)
+}
+
+// finish books and writes the end of a transfer.
+func (n *Node) finish(at int64, t *transfer) {
+	s := n.satellites[t.sat]
+	day := s.touch(at)
+	transferred := t.size
+	if t.outcome == failed && t.reason != peerGone {
+		transferred = 0
+	}
+	switch t.action {
+	case actPut:
+		day.ingress += transferred
+	case actPutRepair:
+		day.ingressRepair += transferred
+	case actGet:
+		day.egress += transferred
+	case actGetRepair:
+		day.egressRepair += transferred
+	case actGetAudit:
+		day.egressAudit += transferred
+	}
+	if t.outcome == success && t.action.upload() {
+		n.storeUpload(s, at, t.piece)
+	}
+	if n.reachable() && t.reason != connectionLost {
+		n.lastPinged = at
+	}
+	n.truth.finished[t.sat][t.action][t.outcome].add(t.size)
+
+	var logged outcome
+	var written bool
+	if t.action.upload() {
+		logged, written = t.outcome, n.writeUpload(at, t)
+	} else {
+		logged, written = n.writeDownload(at, t)
+	}
+	if written {
+		counts := &n.truth.logged.finished[t.sat]
+		if t.raceLostUnnamed(n.version) {
+			counts = &n.truth.logged.unnamed
+		}
+		counts[t.action][logged].add(t.size)
+		if t.startLogged {
+			n.truth.logged.durations[t.sat][t.action] = append(n.truth.logged.durations[t.sat][t.action], float32(float64(at-t.started)/1e9))
+		}
+	}
+	if n.opt.Observe != nil {
+		n.observe(Event{
+			At: at64(at), Kind: EventTransfer, Satellite: s.ID, Action: actionNames[t.action],
+			Outcome: outcomeNames[t.outcome], Piece: pieceID(t.piece.key), Bytes: t.size,
+			Duration: time.Duration(at - t.started), Logged: written,
+		})
+	}
+	if t.action == actGetAudit {
+		n.judge(at, s, t)
+	}
+}
+
+// raceLost says whether the line is the one of v1.86 to v1.112.
+func (t *transfer) raceLost(v softwareVersion) bool {
+	return t.outcome == canceled && t.draw&1 == 1 && v.since(minorRaceLost) && !v.since(minorCancelReason)
+}
+
+// raceLostUnnamed says whether the line names the piece only.
+func (t *transfer) raceLostUnnamed(v softwareVersion) bool {
+	return t.raceLost(v) && !v.since(minorPeerBeforeSize)
+}
+
+// writeUpload writes the line of an upload's end.
+func (n *Node) writeUpload(at int64, t *transfer) bool {
+	l := n.log
+	switch t.outcome {
+	case success:
+		if !l.begin(at, mUploaded) {
+			return false
+		}
+		n.uploadFields(t, "", "")
+	case canceled:
+		if t.raceLost(n.version) {
+			return n.writeRaceLost(at, t, mUploadRaceLost)
+		}
+		if !l.begin(at, mUploadCanceled) {
+			return false
+		}
+		n.uploadFields(t, "", "")
+	default:
+		lv, text, stack := n.uploadError(t)
+		if t.reason == peerGone && n.version.since(minorUploadInternal) && t.draw%4 == 0 {
+			if l.begin(at, mUploadInternal) {
+				l.failure(text, stack)
+				l.end()
+			}
+		}
+		if !l.beginAs(at, lv, mUploadFailed) {
+			return false
+		}
+		n.uploadFields(t, text, stack)
+	}
+	l.end()
+	return true
+}
+
+// writeRaceLost writes the line that v1.86 to v1.112 have for a lost race, with
+// its DEBUG twin, which says the same once more.
+func (n *Node) writeRaceLost(at int64, t *transfer, id messageID) bool {
+	l := n.log
+	written := l.begin(at, id)
+	if written {
+		switch {
+		case !n.version.since(minorPeerBeforeSize):
+			l.piece(kPieceID, t.piece.key)
+		case id == mUploadRaceLost:
+			n.pieceFields(t)
+			l.peer(kRemoteAddress, t.peer)
+		default:
+			n.downloadFields(t)
+		}
+		l.end()
+	}
+	const text = "manager closed: closed: read tcp: use of closed network connection"
+	if id == mUploadRaceLost {
+		if l.beginAs(at, lvDebug, mUploadFailed) {
+			n.uploadFields(t, text, closedStack)
+			l.end()
+		}
+	} else if l.beginAs(at, lvDebug, mDownloadCanceled) {
+		n.downloadFields(t)
+		l.failure(text, closedStack)
+		l.end()
+	}
+	return written
+}
+
+// writeDownload writes the line of a download's end; it says which outcome the
+// line stands for, since an audit may succeed and yet be canceled in the log.
+func (n *Node) writeDownload(at int64, t *transfer) (outcome, bool) {
+	l := n.log
+	switch t.outcome {
+	case success:
+		if !l.begin(at, mDownloaded) {
+			return t.outcome, false
+		}
+		n.downloadFields(t)
+	case canceled:
+		if t.raceLost(n.version) {
+			return t.outcome, n.writeRaceLost(at, t, mDownloadRaceLost)
+		}
+		if !l.begin(at, mDownloadCanceled) {
+			return t.outcome, false
+		}
+		n.downloadFields(t)
+		if n.version.since(minorCancelReason) {
+			l.text(kReason, t.cancelReason())
+		}
+	default:
+		text, stack := n.downloadError(t)
+		if t.reason == readError && l.begin(at, mPieceReader) {
+			n.downloadFields(t)
+			l.failure(text, stack)
+			l.end()
+		}
+		if t.reason == pieceMissing {
+			n.foundLost(at, t)
+		}
+		if !l.begin(at, mDownloadFailed) {
+			return t.outcome, false
+		}
+		n.downloadFields(t)
+		l.failure(text, stack)
+	}
+	l.end()
+	return t.outcome, true
+}
+
+// foundLost notes a lost piece for the next amnesty report.
+func (n *Node) foundLost(at int64, t *transfer) {
+	if !n.version.since(minorSnakeKeys) {
+		return
+	}
+	s := n.satellites[t.sat]
+	s.lostReported++
+	if l := n.log; l.begin(at, mAmnestyAdding) {
+		l.str(kSatellite, s.ID)
+		l.piece(kPieceID, t.piece.key)
+		l.end()
+	}
+}
+
+// cancelTransfers ends all transfers because the node is stopped.
+func (n *Node) cancelTransfers(at int64) {
+	for i := range n.transfers {
+		t := n.transfers[i]
+		if !t.active {
+			continue
+		}
+		n.close(int32(i))
+		if !t.begun {
+			continue
+		}
+		t.outcome, t.reason = canceled, nodeShutdown
+		t.judged = auditOffline
+		n.finish(at, &t)
+	}
+}
+
+// abandonTransfers forgets all transfers because the process is gone.
+func (n *Node) abandonTransfers(at int64) {
+	for i := range n.transfers {
+		t := n.transfers[i]
+		if !t.active {
+			continue
+		}
+		n.close(int32(i))
+		if t.begun {
+			n.truth.unfinished++
+		}
+		if t.action == actGetAudit {
+			n.judgeOutcome(at, n.satellites[t.sat], auditOffline, t.piece, t.audit)
+		}
+	}
+}
