@@ -100,7 +100,7 @@ var InsideContainer = sync.OnceValue(func() bool {
 const (
 	mendListening = "check that the node runs and that its console listens where Grafana can reach it" +
 		" (console.address :14002, or -p 14002:14002 for a node in Docker; by default it listens on its own machine only)"
-	mendContainer = "Grafana runs in a container, where localhost is the container itself:" +
+	mendContainer = "this runs in a container, where localhost is the container itself:" +
 		" use http://host.docker.internal:14002 (with extra_hosts: host.docker.internal:host-gateway)" +
 		" or the name of the node's container"
 	mendWrongAddress = "check the API address: the node's console is on port 14002 by default"
@@ -156,7 +156,7 @@ func (c *Client) transportError(path string, err error, waited time.Duration) *A
 		if c.InsideContainer && strings.EqualFold(c.host, "host.docker.internal") {
 			mend = "start Grafana's container with extra_hosts: host.docker.internal:host-gateway"
 		} else if c.InsideContainer {
-			mend += "; Grafana runs in a container: other containers are known by name only in a network that they share"
+			mend += "; this runs in a container: other containers are known by name only in a network that they share"
 		}
 		reason := "the host " + c.host + " was not found"
 		if !lookup.IsNotFound {
