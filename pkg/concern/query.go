@@ -1,9 +1,9 @@
 package concern
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,14 +45,13 @@ func ParseQuery(raw []byte, types []Type) (Query, error) {
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return Query{}, fmt.Errorf("the query is not a JSON object: %w", err)
 	}
-	for field := range fields {
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(queryFields, field) && !slices.Contains(grafanaFields, field) {
 			return Query{}, fmt.Errorf("unknown field %q in the query; allowed are %s", field, list(queryFields))
 		}
 	}
 	var query Query
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if err := decoder.Decode(&query); err != nil {
+	if err := json.Unmarshal(raw, &query); err != nil {
 		return Query{}, fmt.Errorf("the query cannot be read: %w; every field is a string or a list of strings", err)
 	}
 	names := make([]string, len(types))
