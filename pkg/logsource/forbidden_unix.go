@@ -36,8 +36,17 @@ func forbidden(path string, cause error) *Trouble {
 	return t
 }
 
-// firstClosed is the first part of the path that this process may not pass.
+// firstClosed is the first part of the path that this process may not pass. Where
+// a link on the way leads behind a closed folder, it is that folder.
 func firstClosed(path string) (string, os.FileInfo) {
+	return closedPart(path, maxLinks, os.Stat, os.Readlink)
+}
+
+// maxLinks is how many links are followed, as in Linux.
+const maxLinks = 40
+
+// closedPart is firstClosed with the questions to the file system as arguments.
+func closedPart(path string, links int, stat func(string) (os.FileInfo, error), readlink func(string) (string, error)) (string, os.FileInfo) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return path, nil
@@ -49,9 +58,17 @@ func firstClosed(path string) (string, os.FileInfo) {
 		if part == "" {
 			part = string(filepath.Separator)
 		}
-		info, err := os.Stat(part)
+		info, err := stat(part)
 		if err != nil {
-			return last, lastInfo // the folder before it does not let us through
+			// Either a link that leads through a closed folder, or the folder
+			// before it does not let us through.
+			if target, err := readlink(part); err == nil && links > 0 {
+				if !filepath.IsAbs(target) {
+					target = filepath.Join(filepath.Dir(part), target)
+				}
+				return closedPart(target, links-1, stat, readlink)
+			}
+			return last, lastInfo
 		}
 		last, lastInfo = part, info
 	}

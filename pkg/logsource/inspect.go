@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -68,20 +69,24 @@ func Inspect(path string) (File, error) {
 
 func troubleOf(path string, err error) *Trouble {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &Trouble{Kind: Missing, Path: path, Err: err,
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		t := &Trouble{Kind: Missing, Path: path, Err: err,
 			Reason: fmt.Sprintf("%s does not exist", path),
 			Mend:   "check the path and the node's log.output setting"}
+		if target, err := os.Readlink(path); err == nil {
+			t.Reason = fmt.Sprintf("%s is a link to %s, which does not exist", path, target)
+		}
+		return t
 	case errors.Is(err, fs.ErrPermission):
 		return forbidden(path, err)
 	}
 	return &Trouble{Kind: Unreadable, Path: path, Err: err, Reason: fmt.Sprintf("%s cannot be read: %v", path, err), Mend: "check the disk and the mount"}
 }
 
-// LastLines calls f with the file's lines from the last one back, until f answers
-// false, the beginning is reached, or limit bytes were read. The slice is valid
-// during the call. A line without an end, which may still be written, is skipped,
-// and so is one that the limit cuts.
+// LastLines calls f with the lines in the file's last limit bytes, from the last
+// one back, until f answers false. The slice is valid during the call. A line
+// without an end, which may still be written, is skipped, and so is one that the
+// limit cuts. Of a file that is cut while it is read, it gives what it can.
 func LastLines(ctx context.Context, path string, limit int64, f func(line []byte) bool) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -95,13 +100,17 @@ func LastLines(ctx context.Context, path string, limit int64, f func(line []byte
 	const block = 256 << 10
 	var rest []byte // the beginning of what was read so far, which is not a whole line
 	ended := false  // whether rest ends at an end of line
-	for end := size; end > 0 && size-end < limit; {
+	for end, first := size, max(0, size-limit); end > first; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		start := max(0, end-block)
+		start := max(first, end-block)
 		b := make([]byte, end-start, int(end-start)+len(rest))
-		if _, err := file.ReadAt(b, start); err != nil && !errors.Is(err, io.EOF) {
+		_, err := file.ReadAt(b, start)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil // cut meanwhile: what was here is gone
+		case err != nil:
 			return troubleOf(path, err)
 		}
 		b = append(b, rest...)
