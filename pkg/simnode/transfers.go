@@ -373,7 +373,11 @@ func (n *Node) finish(at int64, t *transfer) {
 		if t.raceLostUnnamed(n.version) {
 			counts = &n.truth.logged.unnamed
 		}
-		counts[t.action][logged].add(t.size)
+		size := t.size
+		if !t.action.upload() && !n.version.since(minorRemoteAddress) || t.action.upload() && t.raceLost(n.version) {
+			size = 0 // the line does not say it
+		}
+		counts[t.action][logged].add(size)
 		if t.startLogged {
 			n.truth.logged.durations[t.sat][t.action] = append(n.truth.logged.durations[t.sat][t.action], float32(float64(at-t.started)/1e9))
 		}
