@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -78,11 +79,9 @@ func Start(ctx context.Context, opts Options) (*Host, error) {
 		return nil, fmt.Errorf("plugin executable %s is a folder; name the compiled plugin inside it", executable)
 	}
 
-	// The plugin's socket gets a folder of its own, so that a killed plugin leaves nothing in the temp folder. It is
-	// made under the short system temp folder because a socket's path may not be longer than 107 bytes.
-	socketDir, err := os.MkdirTemp("", "gpx")
+	socketDir, err := makeSocketDir()
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the plugin's socket: %w", err)
+		return nil, err
 	}
 
 	cmd := exec.Command(executable)
@@ -99,6 +98,21 @@ func Start(ctx context.Context, opts Options) (*Host, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// makeSocketDir makes a folder for the plugin's socket alone, so that a killed plugin leaves nothing in the temp folder. A
+// socket's path may be 103 bytes long, 107 on Linux: where the temp folder's own path is too long for that, /tmp has to do.
+func makeSocketDir() (string, error) {
+	const longest, socketName = 103, "/plugin1234567890"
+	dir, err := os.MkdirTemp("", "gpx")
+	if err == nil && len(dir)+len(socketName) > longest && runtime.GOOS != "windows" {
+		_ = os.Remove(dir)
+		dir, err = os.MkdirTemp("/tmp", "gpx")
+	}
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the plugin's socket: %w", err)
+	}
+	return dir, nil
 }
 
 func (h *Host) connect(ctx context.Context, opts Options) error {

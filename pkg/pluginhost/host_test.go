@@ -171,6 +171,19 @@ func TestKillIsCleanAndLeavesNothing(t *testing.T) {
 	host.Kill() // twice does no harm
 }
 
+func TestTempFolderWithALongPath(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("long", 20))
+	if err := os.Mkdir(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", long)
+	host := start(t, pluginhost.Options{})
+	if _, err := host.CheckHealth(t.Context(), &backend.CheckHealthRequest{PluginContext: pluginhost.DataSource{}.Context()}); err != nil {
+		t.Error(err)
+	}
+	expectEmpty(t, long)
+}
+
 func TestCrashKillsAtOnce(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	host := start(t, pluginhost.Options{})

@@ -14,6 +14,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/provision"
 )
 
 // Package builds everything and makes the zip that operators unpack into their plugin folder.
@@ -28,7 +30,7 @@ func Package(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%s-%s.zip", pluginID, version)
+	name := fmt.Sprintf("%s-%s.zip", provision.PluginID, version)
 	file, err := os.Create(name)
 	if err != nil {
 		return err
@@ -115,7 +117,7 @@ func writeArchive(out io.Writer, root, version string, now time.Time) error {
 			content = bytes.ReplaceAll(content, []byte("%VERSION%"), []byte(version))
 			content = bytes.ReplaceAll(content, []byte("%TODAY%"), []byte(now.UTC().Format(time.DateOnly)))
 		}
-		header := &zip.FileHeader{Name: path.Join(pluginID, name), Method: zip.Deflate, Modified: now.UTC()}
+		header := &zip.FileHeader{Name: path.Join(provision.PluginID, name), Method: zip.Deflate, Modified: now.UTC()}
 		header.SetMode(mode)
 		entry, err := archive.CreateHeader(header)
 		if err != nil {

@@ -12,10 +12,11 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/build/buildinfo"
 	"github.com/grafana/grafana-plugin-sdk-go/build/utils"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/provision"
 )
 
 const (
-	pluginID   = "storagenode-monitor-datasource"
 	executable = "gpx_storagenode_monitor"
 	mainFolder = "./pkg"
 	distFolder = "dist"
@@ -86,7 +87,7 @@ func linkerFlags(version string) string {
 		built = time.Unix(epoch, 0)
 	}
 	flags := map[string]string{}
-	buildinfo.Info{Time: built.UnixMilli(), PluginID: pluginID, Version: version}.AppendFlags(flags)
+	buildinfo.Info{Time: built.UnixMilli(), PluginID: provision.PluginID, Version: version}.AppendFlags(flags)
 	words := []string{"-s", "-w"}
 	for _, name := range []string{"main.pluginID", "main.version", "github.com/grafana/grafana-plugin-sdk-go/build/buildinfo.buildInfoJSON"} {
 		if value, set := flags[name]; set {

@@ -38,7 +38,7 @@ func demo(ctx context.Context) error {
 	if _, problems := settings.ParseSpecs(strings.Join(given, "\n"), nil); len(problems) > 0 {
 		return fmt.Errorf("NODES: %w", problems[0])
 	}
-	found, err := findGrafana()
+	found, err := demoView()
 	if err != nil {
 		return err
 	}
@@ -49,9 +49,7 @@ func demo(ctx context.Context) error {
 	defer os.RemoveAll(work)
 
 	target := thisPlatform()
-	if found == nil {
-		fmt.Println(noGrafana + ": showing the nodes in the terminal")
-	} else {
+	if found != nil {
 		fmt.Printf("showing the nodes in %s\n", found)
 		target = found.platform()
 		if err := installFrontend(ctx); err != nil {
@@ -83,6 +81,26 @@ func demo(ctx context.Context) error {
 	return showInGrafana(ctx, work, found, specs)
 }
 
+// demoView is the Grafana to show the nodes in, or nil for the terminal. The variable DEMO_IN decides where both can be.
+func demoView() (*grafana, error) {
+	switch where := os.Getenv("DEMO_IN"); where {
+	case "terminal":
+		return nil, nil
+	case "", "grafana":
+		found, err := findGrafana()
+		if err != nil || found != nil {
+			return found, err
+		}
+		if where == "grafana" {
+			return nil, errors.New(noGrafana)
+		}
+		fmt.Println(noGrafana + ": showing the nodes in the terminal")
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("DEMO_IN is %q; set it to terminal or grafana, or leave it empty", where)
+	}
+}
+
 func showInGrafana(ctx context.Context, work string, found *grafana, specs []string) error {
 	running, err := startGrafana(ctx, found, grafanaSetup{work: work, specs: specs})
 	if err != nil {
@@ -97,7 +115,7 @@ func showInGrafana(ctx context.Context, work string, found *grafana, specs []str
 	case err := <-running.ended:
 		running.ended <- err // for stop
 		running.keepLog(os.Stdout)
-		return fmt.Errorf("Grafana ended by itself: %w", orNil(err))
+		return fmt.Errorf("the demo ends: Grafana ended by itself: %w", orNil(err))
 	}
 }
 
@@ -116,12 +134,8 @@ func showInTerminal(ctx context.Context, work string, target platform, specs []s
 	for _, spec := range specs {
 		args = append(args, "--node", spec)
 	}
-	if os.Getenv("DEMO_ONCE") != "" {
-		args = append(args, "--once")
-	}
 	cmd := exec.CommandContext(ctx, console, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "TMPDIR="+work)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 4 * time.Second
 	return cmd.Run()

@@ -197,7 +197,7 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 			return f, err
 		}
 	}
-	if err := os.Symlink(f.dist, filepath.Join(f.plugins, pluginID)); err != nil {
+	if err := os.Symlink(f.dist, filepath.Join(f.plugins, provision.PluginID)); err != nil {
 		return f, err
 	}
 	nodes, problems := settings.ParseSpecs(strings.Join(setup.specs, "\n"), nil)
@@ -206,7 +206,7 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 	}
 	configured := settings.Default()
 	configured.Nodes = nodes
-	source, err := provision.DataSource(dataSourceName, dataSourceUID, configured)
+	source, err := provision.DataSource(dataSourceName, dataSourceUID, configured, provision.AsDefault())
 	if err != nil {
 		return f, err
 	}
@@ -259,7 +259,7 @@ level = info
 
 [unified_alerting.state_history]
 enabled = false
-`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, pluginID, pluginID, f.pluginData, f.home)
+`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, provision.PluginID, provision.PluginID, f.pluginData, f.home)
 }
 
 // withoutGrafanaSettings drops GF_ variables, which would overrule the configuration file.
@@ -292,10 +292,10 @@ func (g *runningGrafana) waitUntilReady(ctx context.Context) error {
 		select {
 		case err := <-g.ended:
 			g.ended <- err // for stop
-			return fmt.Errorf("Grafana ended while it started: %w", orNil(err))
+			return fmt.Errorf("not ready: Grafana ended while it started: %w", orNil(err))
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("Grafana does not answer at %s after %s", g.address, seconds(grafanaReady))
+				return fmt.Errorf("not ready: Grafana does not answer at %s after %s", g.address, seconds(grafanaReady))
 			}
 			return ctx.Err()
 		case <-ticker.C:
