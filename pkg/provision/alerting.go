@@ -73,6 +73,9 @@ var rules = []rule{
 	},
 }
 
+const alertingHeader = `Provisions Grafana's alert rules. Who is told of them is up to Grafana's contact
+points and notification policies.`
+
 // AlertRules returns the file that provisions the alert rules of the data source
 // with this uid. A rule keeps its state while the data source does not answer; one
 // more rule fires when it has not answered for five minutes.
@@ -87,7 +90,7 @@ func AlertRules(uid string) ([]byte, error) {
 		"interval", text("1m"),
 		"rules", sequence(append(mapEach(rules, func(r rule) *yaml.Node { return r.document(uid) }), silence(uid))...),
 	)
-	return encode(mapping("apiVersion", number("1"), "groups", sequence(group)))
+	return encode(alertingHeader, mapping("apiVersion", number("1"), "groups", sequence(group)))
 }
 
 func mapEach[T any](all []T, of func(T) *yaml.Node) []*yaml.Node {
@@ -122,17 +125,17 @@ func ruleDocument(uid string, r rule, evaluator, without string) *yaml.Node {
 		"condition", text("C"),
 		"data", sequence(
 			query("A", uid, mapping(
-				"refId", text("A"),
-				"queryType", text("reputation"),
-				"format", text("instant"),
-				"metrics", sequence(text(r.metric)),
+				"refId", verbatim("A"),
+				"queryType", verbatim("reputation"),
+				"format", verbatim("instant"),
+				"metrics", sequence(verbatim(r.metric)),
 			)),
 			query("C", "__expr__", mapping(
-				"refId", text("C"),
-				"type", text("threshold"),
-				"expression", text("A"),
+				"refId", verbatim("C"),
+				"type", verbatim("threshold"),
+				"expression", verbatim("A"),
 				"conditions", sequence(mapping("evaluator", mapping(
-					"type", text(evaluator),
+					"type", verbatim(evaluator),
 					"params", sequence(number(strconv.FormatFloat(r.limit, 'f', -1, 64))),
 				))),
 			)),
@@ -141,7 +144,7 @@ func ruleDocument(uid string, r rule, evaluator, without string) *yaml.Node {
 		"noDataState", text(without),
 		"execErrState", text(without),
 		"for", text(r.pending),
-		"annotations", mapping("summary", text(r.summary), "description", text(r.description)),
+		"annotations", mapping("summary", verbatim(r.summary), "description", verbatim(r.description)),
 		"labels", mapping("severity", text(r.severity)),
 		"isPaused", truth(false),
 	)

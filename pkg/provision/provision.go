@@ -77,7 +77,7 @@ func DataSource(name, uid string, s settings.Settings, options ...Option) ([]byt
 	}
 	add(source, "editable", truth(chosen.editable))
 	add(source, "jsonData", jsonData)
-	return encode(mapping("apiVersion", number("1"), "datasources", sequence(source)))
+	return encode(header, mapping("apiVersion", number("1"), "datasources", sequence(source)))
 }
 
 // Dashboards returns the file that makes Grafana show the dashboards in a folder
@@ -91,7 +91,7 @@ func Dashboards(folder string) []byte {
 		"updateIntervalSeconds", number("30"),
 		"options", mapping("path", text(strings.ToValidUTF8(folder, string(utf8.RuneError))), "foldersFromFilesStructure", truth(false)),
 	)
-	file, err := encode(mapping("apiVersion", number("1"), "providers", sequence(provider)))
+	file, err := encode(header, mapping("apiVersion", number("1"), "providers", sequence(provider)))
 	if err != nil {
 		panic(err) // a tree of valid scalars can always be written
 	}
@@ -163,6 +163,12 @@ func text(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: strings.ReplaceAll(s, "$", "$$")}
 }
 
+// verbatim is a string value that Grafana does not expand: annotations of alert
+// rules and the queries in them.
+func verbatim(s string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: s}
+}
+
 var (
 	plainKey = regexp.MustCompile(`^[a-z]{2}[A-Za-z]*$`)
 	// notPlain are the words of that form which YAML 1.1, as Grafana reads it,
@@ -211,8 +217,8 @@ func add(node *yaml.Node, name string, value *yaml.Node) {
 	node.Content = append(node.Content, key(name), value)
 }
 
-func encode(document *yaml.Node) ([]byte, error) {
-	document.HeadComment = header
+func encode(comment string, document *yaml.Node) ([]byte, error) {
+	document.HeadComment = comment
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
