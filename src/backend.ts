@@ -89,10 +89,10 @@ async function send<T>(request: BackendSrvRequest): Promise<T> {
 
 export function errorText(error: unknown): string {
   const { data, message, status, statusText } = (error ?? {}) as {
-    data?: { message?: string };
+    data?: { message?: string; error?: string };
     message?: string;
     status?: number;
     statusText?: string;
   };
-  return data?.message || message || [status, statusText].filter(Boolean).join(' ') || 'no answer';
+  return data?.error || data?.message || message || [status, statusText].filter(Boolean).join(' ') || 'no answer';
 }

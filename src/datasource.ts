@@ -67,9 +67,9 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
     return (await this.getResource<NodeInfo[] | null>('nodes', undefined, quietly)) ?? [];
   }
 
-  /** The satellites of one node, or of all nodes. */
-  async getSatellites(node?: string): Promise<SatelliteInfo[]> {
-    const params = node ? { node } : undefined;
+  /** The satellites of the nodes that are named, or match; without any, of all nodes. */
+  async getSatellites(nodes: string[] = []): Promise<SatelliteInfo[]> {
+    const params = nodes.length > 0 ? { node: nodes } : undefined;
     return (await this.getResource<SatelliteInfo[] | null>('satellites', params, quietly)) ?? [];
   }
 
@@ -81,19 +81,9 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
     if (queryType === 'nodes') {
       return (await this.getNodes()).map(({ name }) => ({ text: name, value: name }));
     }
-    const wanted = expandList(nodes, this.replace, options?.scopedVars);
-    const satellites = wanted.length === 0 ? await this.getSatellites() : await this.satellitesOf(wanted);
+    const satellites = await this.getSatellites(expandList(nodes, this.replace, options?.scopedVars));
     const names = [...new Set(satellites.map(({ id, name }) => name || id))].sort();
     return names.map((name) => ({ text: name, value: name }));
-  }
-
-  private async satellitesOf(wanted: string[]): Promise<SatelliteInfo[]> {
-    const all = (await this.getNodes()).map(({ name }) => name);
-    const names = all.filter((name) => wanted.some((entry) => matches(entry, name)));
-    if (names.length === all.length) {
-      return this.getSatellites();
-    }
-    return (await Promise.all(names.map((name) => this.getSatellites(name)))).flat();
   }
 
   private readonly replace: TemplateSrv['replace'] = (...args) => this.templateSrv.replace(...args);
@@ -101,15 +91,3 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
 
 // Grafana shows a resource error as a pop-up by default; here the caller says it in its place.
 const quietly = { showErrorAlert: false };
-
-function matches(entry: string, name: string): boolean {
-  const regex = /^\/(.+)\/$/.exec(entry);
-  if (!regex) {
-    return entry === name;
-  }
-  try {
-    return new RegExp(regex[1]).test(name);
-  } catch {
-    return false;
-  }
-}

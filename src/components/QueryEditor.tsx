@@ -1,7 +1,7 @@
 import React, { useCallback, useId } from 'react';
 import { CoreApp, type QueryEditorProps } from '@grafana/data';
-import { EditorField, EditorRow, EditorRows } from '@grafana/plugin-ui';
-import { Alert, Combobox, MultiCombobox, RadioButtonGroup } from '@grafana/ui';
+import { EditorField, EditorRow } from '@grafana/plugin-ui';
+import { Alert, Combobox, MultiCombobox, RadioButtonGroup, Stack } from '@grafana/ui';
 
 import { type StorjDataSource } from '../datasource';
 import { defaultQuery, FORMATS, formatOf, METRICS, QUERY_TYPES, queryTypeOf, withQueryType } from '../queryModel';
@@ -42,7 +42,7 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
   const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
 
   return (
-    <EditorRows>
+    <Stack direction="column" gap={0.5}>
       <EditorRow>
         <LabelledField label="Query type" inputId={`${id}-type`} width={200}>
           <Combobox
@@ -122,6 +122,6 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
           Choose another one, or update the plugin.
         </Alert>
       )}
-    </EditorRows>
+    </Stack>
   );
 }

@@ -61,7 +61,7 @@ export const EXAMPLES: Example[] = [
   },
 ];
 
-export function QueryEditorHelp({ onClickExample }: QueryEditorHelpProps<StorjQuery>) {
+export function QueryEditorHelp({ query: current, onClickExample }: QueryEditorHelpProps<StorjQuery>) {
   const styles = useStyles2(getStyles);
   return (
     <div className={styles.help}>
@@ -79,7 +79,7 @@ export function QueryEditorHelp({ onClickExample }: QueryEditorHelpProps<StorjQu
               size="sm"
               icon="play"
               aria-label={`Use the example: ${title}`}
-              onClick={() => onClickExample({ refId: 'A', ...query })}
+              onClick={() => onClickExample({ refId: current?.refId ?? 'A', ...query })}
             >
               {queryText({ refId: 'A', ...query })}
             </Button>

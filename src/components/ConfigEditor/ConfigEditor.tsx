@@ -15,6 +15,7 @@ import {
   SCORES_INTERVAL,
   shownNode,
   STATUS_INTERVAL,
+  tidyNode,
   withKey,
 } from '../../settings';
 import { type Check, type NodeEntry, type NodeSettings, type PollIntervals, type StorjOptions } from '../../types';
@@ -64,7 +65,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
     try {
       const { nodes: read, problems } = await parseSpecs(uid, entry, []);
       const notice = problems.length > 0 ? `The spec cannot be read. ${problemText(problems[0])}` : undefined;
-      setDialog({ kind: 'edit', index, node: read[0] ?? rough, notice });
+      setDialog({ kind: 'edit', index, node: read[0] ? tidyNode(read[0]) : rough, notice });
     } catch {
       setDialog({ kind: 'edit', index, node: rough });
     }
@@ -290,7 +291,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           uid={uid}
           existingNames={names}
           onDismiss={close}
-          onAdd={(added) => setNodes([...nodes, ...added])}
+          onAdd={(added) => setNodes([...nodes, ...added.map(tidyNode)])}
         />
       )}
       {/* The confirmation has a form of its own, whose submit must not reach the data source's. */}

@@ -1,0 +1,526 @@
+import { act, render, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import React, { type ComponentProps, useState } from 'react';
+import { type BackendSrv, setBackendSrv } from '@grafana/runtime';
+import { of, Subject, throwError } from 'rxjs';
+
+import { type Check, type NodeEntry, type StorjOptions } from '../../types';
+import { ConfigEditor } from './ConfigEditor';
+
+type Options = ComponentProps<typeof ConfigEditor>['options'];
+
+const fetch = jest.fn();
+setBackendSrv({ fetch } as unknown as BackendSrv);
+
+const CHECKS: Check[] = [
+  { node: 'attic-1', check: 'log_path', status: 'ok', message: 'The log exists.' },
+  { node: 'cellar', check: 'log_readable', status: 'error', message: 'Permission denied.', mend: 'chmod a+r it.' },
+  { node: 'cellar', check: 'clock', status: 'warning', message: '7 s behind.' },
+  { node: '', check: 'store', status: 'ok', message: 'The store is open.' },
+];
+const ATTIC = { name: 'attic-1', log: '/var/log/attic-1.log', api: 'http://localhost:14002' };
+const CELLAR = { name: 'cellar', log: '192.168.1.9:9999' };
+
+let health: () => unknown;
+let specs: (body: { specs: string; existing: string[] }) => unknown;
+
+beforeEach(() => {
+  health = () => of({ data: { status: 'OK', details: { checks: CHECKS } } });
+  specs = () => of({ data: { nodes: [], problems: [] } });
+  fetch.mockReset();
+  fetch.mockImplementation(({ url, data }) => {
+    if (url.endsWith('/health')) {
+      return health();
+    }
+    if (url.endsWith('/parse-specs')) {
+      return specs(data);
+    }
+    return of({ data: [{ name: 'cellar', key: 'cellar-ab12', state: 'connected' }] });
+  });
+});
+
+/** The editor in a page that keeps what it changes, and saves it when asked. */
+function Page({
+  jsonData,
+  readOnly,
+  saw,
+}: {
+  jsonData: StorjOptions;
+  readOnly?: boolean;
+  saw: (o: StorjOptions) => void;
+}) {
+  const [options, setOptions] = useState({ uid: 'storj', version: 1, readOnly, jsonData } as Options);
+  return (
+    <>
+      <ConfigEditor
+        options={options}
+        onOptionsChange={(next) => {
+          saw(next.jsonData);
+          setOptions(next);
+        }}
+      />
+      <button onClick={() => setOptions({ ...options, version: (options.version ?? 0) + 1 })}>Save & test</button>
+    </>
+  );
+}
+
+async function open(nodes: NodeEntry[] = [ATTIC, CELLAR], rest: Partial<StorjOptions> & { readOnly?: boolean } = {}) {
+  const { readOnly, ...settings } = rest;
+  const saw = jest.fn<void, [StorjOptions]>();
+  await act(async () => {
+    render(<Page jsonData={{ nodes, ...settings }} readOnly={readOnly} saw={saw} />);
+  });
+  return { saw, user: userEvent.setup(), last: () => saw.mock.lastCall![0] };
+}
+
+const healthCalls = () => fetch.mock.calls.filter(([request]) => request.url.endsWith('/health')).length;
+
+describe('the list of nodes', () => {
+  it('shows where the data of each comes from', async () => {
+    await open();
+    const row = screen.getByRole('row', { name: /attic-1/ });
+    expect(within(row).getByText('/var/log/attic-1.log')).toBeInTheDocument();
+    expect(within(row).getByText('http://localhost:14002')).toBeInTheDocument();
+    expect(within(screen.getByRole('row', { name: /^cellar/ })).getByText('found by itself')).toBeInTheDocument();
+  });
+
+  it('shows a provisioned spec string like any node', async () => {
+    await open(['attic-1:/var/log/attic-1.log:http://localhost:14002']);
+    const row = screen.getByRole('row', { name: /attic-1/ });
+    expect(within(row).getByText('/var/log/attic-1.log')).toBeInTheDocument();
+    expect(within(row).getByText('All well')).toBeInTheDocument();
+  });
+
+  it('says what is wrong and what to do, opened where something is wrong', async () => {
+    await open();
+    expect(screen.getByRole('button', { name: 'Checks of attic-1: All well' })).toHaveAttribute(
+      'aria-expanded',
+      'false'
+    );
+    expect(screen.queryByText('The log exists.')).not.toBeInTheDocument();
+    expect(screen.getByRole('button', { name: 'Checks of cellar: 1 error, 1 warning' })).toHaveAttribute(
+      'aria-expanded',
+      'true'
+    );
+    const checks = within(screen.getByRole('list', { name: 'Checks of cellar' }));
+    expect(checks.getByText('Permission denied.')).toBeInTheDocument();
+    expect(checks.getByText('What to do: chmod a+r it.')).toBeInTheDocument();
+    expect(checks.getByRole('img', { name: 'Error' })).toBeInTheDocument();
+    expect(
+      within(screen.getByRole('list', { name: 'Checks of this data source' })).getByText('The store is open.')
+    ).toBeInTheDocument();
+  });
+
+  it('opens and closes the checks', async () => {
+    const { user } = await open();
+    await user.click(screen.getByRole('button', { name: /Checks of attic-1/ }));
+    expect(screen.getByText('The log exists.')).toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: /Checks of cellar/ }));
+    expect(screen.queryByText('Permission denied.')).not.toBeInTheDocument();
+  });
+
+  it('never calls a node well that was not checked', async () => {
+    await open([{ name: 'other', log: '/x.log' }]);
+    expect(screen.getByText('not checked')).toBeInTheDocument();
+    expect(screen.queryByText(/All well/)).not.toBeInTheDocument();
+  });
+
+  it('marks what is retired, in maintenance, muted', async () => {
+    await open([
+      { ...ATTIC, retired: true, mutedSatellites: { saltlake: 'left it' } },
+      { ...CELLAR, maintenanceUntil: '2999-01-01T00:00:00Z', thresholds: { auditWarning: 99 } },
+      { name: 'past', log: '/p.log', maintenanceUntil: '2001-01-01T00:00:00Z' },
+    ]);
+    expect(screen.getByText('retired')).toBeInTheDocument();
+    expect(screen.getByText('muted: saltlake')).toBeInTheDocument();
+    expect(screen.getByText('own thresholds')).toBeInTheDocument();
+    expect(screen.getAllByText(/in maintenance until/)).toHaveLength(1);
+  });
+
+  it('can be searched when it is long', async () => {
+    const many = Array.from({ length: 20 }, (_, at) => ({ name: `node-${at}`, log: `/var/log/${at}.log` }));
+    const { user } = await open(many);
+    await user.type(screen.getByRole('textbox', { name: 'Find a node' }), 'node-17');
+    expect(screen.getByRole('row', { name: /node-17/ })).toBeInTheDocument();
+    expect(screen.queryByRole('row', { name: /node-3/ })).not.toBeInTheDocument();
+  });
+});
+
+describe('the checks', () => {
+  it('are asked for on opening, after every save, and on demand', async () => {
+    const { user } = await open();
+    expect(healthCalls()).toBe(1);
+    await user.click(screen.getByRole('button', { name: 'Save & test' }));
+    expect(healthCalls()).toBe(2);
+    await user.click(screen.getByRole('button', { name: 'Check again' }));
+    expect(healthCalls()).toBe(3);
+  });
+
+  it('are not asked for without nodes', async () => {
+    await open([]);
+    expect(healthCalls()).toBe(0);
+    expect(screen.getByText(/No node yet/)).toBeInTheDocument();
+  });
+
+  it('come from an unhealthy answer too', async () => {
+    health = () => throwError(() => ({ status: 400, data: { status: 'ERROR', details: { checks: CHECKS } } }));
+    await open();
+    expect(screen.getByText('Permission denied.')).toBeInTheDocument();
+  });
+
+  it('say so when there is no answer at all', async () => {
+    health = () => throwError(() => ({ status: 500, data: { message: 'Plugin unavailable' } }));
+    await open();
+    expect(screen.getByText('The nodes could not be checked')).toBeInTheDocument();
+    expect(screen.getByText('Plugin unavailable')).toBeInTheDocument();
+    expect(screen.getAllByText('not checked')).toHaveLength(2);
+  });
+
+  it('of an older question do not replace those of a newer one', async () => {
+    const answers: Array<Subject<unknown>> = [];
+    health = () => {
+      answers.push(new Subject());
+      return answers[answers.length - 1];
+    };
+    const { user } = await open([ATTIC]);
+    expect(screen.getByText('checking…')).toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Save & test' }));
+    const answer = async (at: number, message: string) =>
+      act(async () => {
+        answers[at].next({ data: { details: { checks: [{ node: '', check: 'store', status: 'ok', message }] } } });
+        answers[at].complete();
+      });
+    await answer(1, 'new');
+    await answer(0, 'old');
+    expect(screen.getByText('new')).toBeInTheDocument();
+    expect(screen.queryByText('old')).not.toBeInTheDocument();
+  });
+
+  it('show settings problems and unknown keys once', async () => {
+    health = () =>
+      of({
+        data: {
+          details: {
+            checks: [{ node: '', check: 'settings', status: 'error', message: 'n:/x: the port is missing' }],
+            problems: [
+              { spec: 'n:/x', field: 'source', reason: 'the port is missing', mend: 'write it' },
+              { spec: 'm', field: 'name', reason: 'the name is taken', mend: 'choose another' },
+            ],
+            warnings: ['unknown key "apiprt"'],
+          },
+        },
+      });
+    await open();
+    expect(screen.getAllByText(/the port is missing/)).toHaveLength(1);
+    expect(screen.getByText('m, name: the name is taken')).toBeInTheDocument();
+    expect(screen.getByText('What to do: choose another')).toBeInTheDocument();
+    expect(screen.getByText('unknown key "apiprt"')).toBeInTheDocument();
+  });
+});
+
+describe('adding and editing a node', () => {
+  const fill = async (user: ReturnType<typeof userEvent.setup>, label: RegExp, text: string) => {
+    const field = screen.getByRole('textbox', { name: label });
+    await user.clear(field);
+    await user.click(field);
+    await user.paste(text);
+  };
+
+  it('adds one, which is shown as not saved yet', async () => {
+    const { user, last } = await open();
+    await user.click(screen.getByRole('button', { name: 'Add node' }));
+    await fill(user, /^Name/, 'attic-2');
+    await fill(user, /^Log/, ' /var/log/attic-2.log ');
+    await user.click(screen.getByRole('button', { name: 'Add' }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+    expect(last().nodes).toEqual([ATTIC, CELLAR, { name: 'attic-2', log: '/var/log/attic-2.log' }]);
+    expect(within(screen.getByRole('row', { name: /attic-2/ })).getByText('not saved yet')).toBeInTheDocument();
+  });
+
+  it.each([
+    ['', '/a.log', '', 'Give the node a name, for example My-Node.'],
+    ['cellar', '/a.log', '', 'There is already a node named cellar. Give each node a name of its own.'],
+    ['a:b', '/a.log', '', 'A name cannot contain a colon.'],
+    ['a', '', '', 'Give a log, an API address, or both.'],
+    ['a', 'http://localhost:14002', '', 'This is the address of an API. It belongs in the field API.'],
+    ['a', '/a.log', 'localhost:14002', 'Begin the address with http:// or https://, as in http://localhost:14002.'],
+  ])('refuses name %j, log %j, API %j', async (name, log, api, complaint) => {
+    const { user, saw } = await open();
+    await user.click(screen.getByRole('button', { name: 'Add node' }));
+    for (const [label, text] of [
+      [/^Name/, name],
+      [/^Log/, log],
+      [/^API The/, api],
+    ] as const) {
+      if (text) {
+        await fill(user, label, text);
+      }
+    }
+    await user.click(screen.getByRole('button', { name: 'Add' }));
+    expect(screen.getByText(complaint)).toBeInTheDocument();
+    expect(saw).not.toHaveBeenCalled();
+    expect(fetch).not.toHaveBeenCalledWith(expect.objectContaining({ method: 'POST' }));
+  });
+
+  it('lets the back end judge what only it knows', async () => {
+    specs = ({ existing }) => {
+      expect(existing).toEqual(['attic-1', 'cellar']);
+      return of({
+        data: {
+          nodes: [],
+          problems: [{ line: 1, spec: '', field: 'source', reason: 'the port 0 is outside 1-65535' }],
+        },
+      });
+    };
+    const { user, saw } = await open();
+    await user.click(screen.getByRole('button', { name: 'Add node' }));
+    await fill(user, /^Name/, 'x');
+    await fill(user, /^Log/, 'host:0');
+    await user.click(screen.getByRole('button', { name: 'Add' }));
+    expect(await screen.findByText('The port 0 is outside 1-65535.')).toBeInTheDocument();
+    expect(saw).not.toHaveBeenCalled();
+  });
+
+  it('adds the node all the same while the back end does not run', async () => {
+    specs = () => throwError(() => ({ status: 500 }));
+    const { user, last } = await open([]);
+    await user.click(screen.getByRole('button', { name: 'Add node' }));
+    await fill(user, /^Name/, 'x');
+    await fill(user, /^Log/, '/x.log');
+    await user.click(screen.getByRole('button', { name: 'Add' }));
+    await waitFor(() => expect(last().nodes).toEqual([{ name: 'x', log: '/x.log' }]));
+  });
+
+  it('does not submit the page around it', async () => {
+    const submitted = jest.fn((event: React.FormEvent) => event.preventDefault());
+    await act(async () => {
+      render(
+        <form onSubmit={submitted}>
+          <Page jsonData={{ nodes: [ATTIC] }} saw={jest.fn()} />
+        </form>
+      );
+    });
+    const user = userEvent.setup();
+    await user.click(screen.getByRole('button', { name: 'Edit attic-1' }));
+    await user.click(screen.getByRole('button', { name: 'Apply' }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+    await user.click(screen.getByRole('button', { name: 'Remove attic-1' }));
+    await user.click(screen.getByTestId('data-testid Confirm Modal Danger Button'));
+    await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+    expect(submitted).not.toHaveBeenCalled();
+  });
+
+  it('keeps the key that the back end gave when the name changes', async () => {
+    const { user, last } = await open();
+    await user.click(screen.getByRole('button', { name: 'Edit cellar' }));
+    await fill(user, /^Name/, 'basement');
+    await user.click(screen.getByRole('button', { name: 'Apply' }));
+    await waitFor(() =>
+      expect(last().nodes).toEqual([ATTIC, { name: 'basement', log: '192.168.1.9:9999', key: 'cellar-ab12' }])
+    );
+  });
+
+  it('edits thresholds, maintenance and muted satellites', async () => {
+    const { user, last } = await open([ATTIC]);
+    await user.click(screen.getByRole('button', { name: 'Edit attic-1' }));
+    const dialog = within(screen.getByRole('dialog'));
+    await user.click(dialog.getByRole('button', { name: 'Expand section Thresholds of this node' }));
+    await user.type(dialog.getByRole('spinbutton', { name: /Audit score: warning below/ }), '99.5');
+    await user.click(dialog.getByRole('button', { name: 'Expand section Quiet times' }));
+    await user.click(dialog.getByRole('switch', { name: /Retired/ }));
+    await user.click(dialog.getByRole('button', { name: 'Mute a satellite' }));
+    await user.type(dialog.getByRole('combobox', { name: 'Muted satellite 1' }), 'saltlake');
+    await user.type(dialog.getByRole('textbox', { name: 'Reason for muting satellite 1' }), 'left it');
+    await user.click(dialog.getByRole('button', { name: 'Apply' }));
+    await waitFor(() =>
+      expect(last().nodes).toEqual([
+        { ...ATTIC, retired: true, mutedSatellites: { saltlake: 'left it' }, thresholds: { auditWarning: 99.5 } },
+      ])
+    );
+  });
+
+  it('turns a spec string into an object, read by the back end', async () => {
+    specs = ({ specs: text }) =>
+      of({ data: { nodes: text.startsWith('old:') ? [{ name: 'old', log: '/o.log', api: '' }] : [], problems: [] } });
+    const { user, last } = await open(['old:/o.log']);
+    await user.click(screen.getByRole('button', { name: 'Edit old' }));
+    await fill(user, /^API The/, 'http://localhost:14003');
+    await user.click(screen.getByRole('button', { name: 'Apply' }));
+    await waitFor(() =>
+      expect(last().nodes?.[0]).toMatchObject({ name: 'old', log: '/o.log', api: 'http://localhost:14003' })
+    );
+  });
+
+  it('changes nothing when it is cancelled', async () => {
+    const { user, saw } = await open();
+    await user.click(screen.getByRole('button', { name: 'Edit cellar' }));
+    await fill(user, /^Name/, 'basement');
+    await user.click(screen.getByRole('button', { name: 'Cancel' }));
+    expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
+    expect(saw).not.toHaveBeenCalled();
+  });
+});
+
+describe('removing a node', () => {
+  it('asks first', async () => {
+    const { user, saw, last } = await open();
+    await user.click(screen.getByRole('button', { name: 'Remove cellar' }));
+    const dialog = within(screen.getByRole('dialog'));
+    expect(dialog.getByText(/Remove cellar from this data source/)).toBeInTheDocument();
+    await user.click(dialog.getByRole('button', { name: 'Cancel' }));
+    expect(saw).not.toHaveBeenCalled();
+    await user.click(screen.getByRole('button', { name: 'Remove cellar' }));
+    await user.click(screen.getByTestId('data-testid Confirm Modal Danger Button'));
+    await waitFor(() => expect(last().nodes).toEqual([ATTIC]));
+  });
+});
+
+describe('pasting specs', () => {
+  const SPECS = 'n1:/1.log\n# a comment\n\nbroken\nn2:/2.log:http://h:14002';
+
+  beforeEach(() => {
+    specs = ({ specs: text }) =>
+      of({
+        data: {
+          nodes: text.includes('n1')
+            ? [
+                { name: 'n1', log: '/1.log', api: '' },
+                { name: 'n2', log: '/2.log', api: 'http://h:14002' },
+              ]
+            : [],
+          problems: [
+            {
+              line: text.includes('n1') ? 4 : 1,
+              spec: 'broken',
+              field: 'source',
+              reason: 'there is no source',
+              mend: 'write one',
+            },
+          ],
+        },
+      });
+  });
+
+  const paste = async (text: string) => {
+    const opened = await open();
+    await opened.user.click(screen.getByRole('button', { name: 'Paste nodes' }));
+    await opened.user.click(screen.getByRole('textbox', { name: /Node specs/ }));
+    await opened.user.paste(text);
+    return opened;
+  };
+
+  it('says beside each line what came of it', async () => {
+    await paste(SPECS);
+    const lines = within(await screen.findByRole('list', { name: 'What was read' })).getAllByRole('listitem');
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toHaveTextContent('1n1 log /1.log');
+    expect(within(lines[0]).getByRole('img', { name: 'Can be added' })).toBeInTheDocument();
+    expect(lines[1]).toHaveTextContent('4brokenSource: There is no source. Write one.');
+    expect(within(lines[1]).getByRole('img', { name: 'Cannot be added' })).toBeInTheDocument();
+    expect(lines[2]).toHaveTextContent('5n2 log /2.log, API http://h:14002');
+  });
+
+  it('adds the good lines and keeps the bad ones to be mended', async () => {
+    const { user, last } = await paste(SPECS);
+    await user.click(await screen.findByRole('button', { name: 'Add 2 nodes' }));
+    expect(last().nodes).toEqual([
+      ATTIC,
+      CELLAR,
+      { name: 'n1', log: '/1.log' },
+      { name: 'n2', log: '/2.log', api: 'http://h:14002' },
+    ]);
+    expect(screen.getByRole('textbox', { name: /Node specs/ })).toHaveValue('broken');
+  });
+
+  it('tells the back end which names are taken', async () => {
+    await paste(SPECS);
+    await screen.findByRole('button', { name: 'Add 2 nodes' });
+    const [request] = fetch.mock.calls.find(([{ url }]) => url.endsWith('/parse-specs'))!;
+    expect(request.data).toEqual({ specs: SPECS, existing: ['attic-1', 'cellar'] });
+  });
+
+  it('says so when the back end does not answer', async () => {
+    specs = () => throwError(() => ({ data: { message: 'Plugin unavailable' } }));
+    await paste(SPECS);
+    expect(await screen.findByText(/does not answer: Plugin unavailable/)).toBeInTheDocument();
+    expect(screen.getByRole('button', { name: 'Add' })).toBeDisabled();
+  });
+});
+
+describe('the settings', () => {
+  it.each([
+    [/^API port/, '15002', { apiPort: 15002 }],
+    [/^Time-out while/, '20', { interactiveTimeoutSeconds: 20 }],
+    [/^Time-out in the background/, '120', { backgroundTimeoutSeconds: 120 }],
+    [/^Status and disk/, '600', { pollIntervals: { statusSeconds: 600 } }],
+    [/^Scores/, '900', { pollIntervals: { scoresSeconds: 900 } }],
+    [/^Payouts/, '7200', { pollIntervals: { payoutsSeconds: 7200 } }],
+    [/^Audit score: warning/, '99.5', { thresholds: { auditWarning: 99.5 } }],
+    [/^Online score: warning/, '90', { thresholds: { onlineWarning: 90 } }],
+  ])('%s', async (label, text, expected) => {
+    const { user, last } = await open([]);
+    await user.type(screen.getByRole('spinbutton', { name: label }), text);
+    expect(last()).toEqual({ nodes: [], ...expected });
+  });
+
+  it('shows the default, and has it again when a field is emptied', async () => {
+    const { user, last } = await open([], { pollIntervals: { scoresSeconds: 900, statusSeconds: 60 } });
+    const field = screen.getByRole('spinbutton', { name: /^Scores/ });
+    expect(field).toHaveAttribute('placeholder', '300');
+    await user.clear(field);
+    expect(last().pollIntervals).toEqual({ statusSeconds: 60 });
+  });
+
+  it('says what is out of bounds', async () => {
+    const { user } = await open([]);
+    const field = screen.getByRole('spinbutton', { name: /^API port/ });
+    await user.type(field, '70000');
+    expect(screen.getByText('Write a number from 1 to 65535.')).toBeInTheDocument();
+    expect(field).toHaveAttribute('aria-invalid', 'true');
+  });
+
+  it('compares what belongs together', async () => {
+    await open([], {
+      interactiveTimeoutSeconds: 50,
+      backgroundTimeoutSeconds: 20,
+      thresholds: { auditWarning: 97, auditCritical: 98 },
+    });
+    expect(
+      screen.getByText(/may not be less than the time-out while somebody waits, which is 50 s/)
+    ).toBeInTheDocument();
+    expect(screen.getByText('Critical may not be above the warning, which is 97.')).toBeInTheDocument();
+  });
+
+  it('has the satellites’ own limits beside the thresholds', async () => {
+    await open([]);
+    expect(screen.getByText(/disqualifies at 96 % or below/)).toBeInTheDocument();
+    expect(screen.getByText(/suspends at 60 % or below/)).toBeInTheDocument();
+    expect(screen.getByText(/suspends below 60 %/)).toBeInTheDocument();
+  });
+
+  it('allows other machines’ APIs until it is switched off', async () => {
+    const { user, last } = await open([]);
+    const allowed = screen.getByRole('switch', { name: /Allow APIs on other machines/ });
+    expect(allowed).toBeChecked();
+    await user.click(allowed);
+    expect(last().allowRemoteApi).toBe(false);
+  });
+
+  it('keeps what it does not know', async () => {
+    const { user, last } = await open([], { manageAlerts: true } as StorjOptions);
+    await user.type(screen.getByRole('spinbutton', { name: /^API port/ }), '1');
+    expect(last()).toEqual({ nodes: [], manageAlerts: true, apiPort: 1 });
+  });
+});
+
+describe('a provisioned data source', () => {
+  it('is shown with its checks, and cannot be changed', async () => {
+    await open([ATTIC, CELLAR], { readOnly: true });
+    expect(screen.getByText('Permission denied.')).toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: /^(Add|Paste|Edit|Remove)/ })).not.toBeInTheDocument();
+    for (const field of [...screen.getAllByRole('spinbutton'), ...screen.getAllByRole('switch')]) {
+      expect(field).toBeDisabled();
+    }
+    expect(screen.getByRole('button', { name: 'Check again' })).toBeEnabled();
+  });
+});

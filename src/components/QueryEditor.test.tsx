@@ -1,0 +1,174 @@
+import { act, render, screen, waitFor } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import React, { useState } from 'react';
+import { CoreApp } from '@grafana/data';
+
+import { type StorjDataSource } from '../datasource';
+import { type StorjQuery, type StorjVariableQuery } from '../types';
+import { QueryEditor } from './QueryEditor';
+import { EXAMPLES, QueryEditorHelp } from './QueryEditorHelp';
+import { VariableQueryEditor } from './VariableQueryEditor';
+
+const datasource = {
+  getNodes: jest.fn(),
+  getSatellites: jest.fn(),
+  variableNames: () => ['$node', '$satellite'],
+} as unknown as jest.Mocked<StorjDataSource>;
+
+beforeEach(() => {
+  datasource.getNodes.mockReset().mockResolvedValue([
+    { name: 'attic-1', key: 'attic-1', state: 'connected' },
+    { name: 'cellar', key: 'cellar', state: 'unreachable' },
+  ]);
+  datasource.getSatellites.mockReset().mockResolvedValue([{ id: '12Eay', name: 'us1' }]);
+});
+
+async function open(query: Partial<StorjQuery>, app?: CoreApp) {
+  const onChange = jest.fn<void, [StorjQuery]>();
+  const onRunQuery = jest.fn();
+  const Row = () => {
+    const [current, setCurrent] = useState<StorjQuery>({ refId: 'A', ...query });
+    return (
+      <QueryEditor
+        datasource={datasource}
+        query={current}
+        app={app}
+        onRunQuery={onRunQuery}
+        onChange={(next) => {
+          onChange(next);
+          setCurrent(next);
+        }}
+      />
+    );
+  };
+  await act(async () => {
+    render(<Row />);
+  });
+  return { onChange, onRunQuery, user: userEvent.setup(), last: () => onChange.mock.lastCall![0] };
+}
+
+describe('QueryEditor', () => {
+  it('gives a new row a query that can be run', async () => {
+    await open({});
+    expect(screen.getByRole('combobox', { name: 'Query type' })).toHaveValue('Reputation');
+    expect(screen.getByText('Audit score')).toBeInTheDocument();
+    expect(screen.getByRole('radio', { name: 'Time series' })).toBeChecked();
+  });
+
+  it('starts an alert rule with a number', async () => {
+    await open({}, CoreApp.UnifiedAlerting);
+    expect(screen.getByText('Failed audits left')).toBeInTheDocument();
+    expect(screen.getByRole('radio', { name: 'Instant' })).toBeChecked();
+  });
+
+  it('offers the nodes and the variables, and runs the query with the choice', async () => {
+    const { user, last, onRunQuery } = await open({ queryType: 'reputation' });
+    await user.click(screen.getByRole('combobox', { name: 'Nodes' }));
+    expect(await screen.findByRole('option', { name: /\$node/ })).toBeInTheDocument();
+    expect(screen.getByText('unreachable')).toBeInTheDocument();
+    await user.click(screen.getByRole('option', { name: /attic-1/ }));
+    expect(last().nodes).toEqual(['attic-1']);
+    expect(onRunQuery).toHaveBeenCalled();
+  });
+
+  it('takes a regular expression that is typed', async () => {
+    const { user, last } = await open({ queryType: 'reputation', nodes: ['cellar'] });
+    await user.type(screen.getByRole('combobox', { name: 'Nodes' }), '/^attic-/');
+    await user.click(await screen.findByRole('option', { name: /\/\^attic-\// }));
+    expect(last().nodes).toEqual(['cellar', '/^attic-/']);
+  });
+
+  it('offers the satellites by name', async () => {
+    const { user, last } = await open({ queryType: 'reputation' });
+    await user.click(screen.getByRole('combobox', { name: 'Satellites' }));
+    await user.click(await screen.findByRole('option', { name: /us1/ }));
+    expect(last().satellites).toEqual(['us1']);
+  });
+
+  it('still takes names when the back end cannot list them', async () => {
+    datasource.getNodes.mockRejectedValue({ data: { message: 'Plugin unavailable' } });
+    const { user, last } = await open({ queryType: 'reputation' });
+    await user.type(screen.getByRole('combobox', { name: 'Nodes' }), 'attic-9');
+    expect(await screen.findByText('Plugin unavailable')).toBeInTheDocument();
+    await user.click(screen.getByRole('option', { name: /attic-9/ }));
+    expect(last().nodes).toEqual(['attic-9']);
+  });
+
+  it('changes the format', async () => {
+    const { user, last } = await open({ queryType: 'reputation', metrics: ['vetted'], format: 'timeseries' });
+    await user.click(screen.getByRole('radio', { name: 'Table' }));
+    expect(last()).toMatchObject({ format: 'table', metrics: ['vetted'] });
+    // A table has every column.
+    expect(screen.queryByText('Metrics')).not.toBeInTheDocument();
+  });
+
+  it('shows only what the type has', async () => {
+    const { user, last } = await open({ queryType: 'reputation', satellites: ['us1'], metrics: ['vetted'] });
+    await user.click(screen.getByRole('combobox', { name: 'Query type' }));
+    await user.click(await screen.findByRole('option', { name: /^Nodes/ }));
+    expect(last()).toMatchObject({ queryType: 'nodes', format: 'table', satellites: [], metrics: [] });
+    expect(screen.queryByText('Satellites')).not.toBeInTheDocument();
+    expect(screen.queryByText('Metrics')).not.toBeInTheDocument();
+    expect(screen.queryByRole('radio')).not.toBeInTheDocument();
+  });
+
+  it('says that an alert rule cannot use a table', async () => {
+    await open({ queryType: 'nodes', format: 'table' }, CoreApp.UnifiedAlerting);
+    expect(screen.getByText('An alert rule needs numbers')).toBeInTheDocument();
+  });
+
+  it('does not hide a query that it does not know', async () => {
+    const { onChange } = await open({ queryType: 'traffic' as never });
+    expect(screen.getByText(/does not know the query type "traffic"/)).toBeInTheDocument();
+    expect(onChange).not.toHaveBeenCalled();
+  });
+});
+
+describe('QueryEditorHelp', () => {
+  it('puts an example into the editor', async () => {
+    const onClickExample = jest.fn();
+    render(<QueryEditorHelp datasource={datasource} query={{ refId: 'B' }} onClickExample={onClickExample} />);
+    for (const { title, query } of EXAMPLES) {
+      await userEvent.click(screen.getByRole('button', { name: `Use the example: ${title}` }));
+      expect(onClickExample).toHaveBeenLastCalledWith({ refId: 'B', ...query });
+    }
+  });
+});
+
+describe('VariableQueryEditor', () => {
+  const openVariable = async (query: Partial<StorjVariableQuery> | string) => {
+    const onChange = jest.fn();
+    await act(async () => {
+      render(
+        <VariableQueryEditor
+          datasource={datasource}
+          query={query as StorjVariableQuery}
+          onChange={onChange}
+          onRunQuery={jest.fn()}
+        />
+      );
+    });
+    return { onChange, user: userEvent.setup() };
+  };
+
+  it('lists the nodes unless told otherwise', async () => {
+    const { user, onChange } = await openVariable('');
+    expect(screen.getByRole('combobox', { name: /Values/ })).toHaveValue('Nodes');
+    expect(screen.queryByText('Of these nodes')).not.toBeInTheDocument();
+    await user.click(screen.getByRole('combobox', { name: /Values/ }));
+    await user.click(await screen.findByRole('option', { name: /^Satellites/ }));
+    expect(onChange).toHaveBeenCalledWith(expect.objectContaining({ queryType: 'satellites' }), 'Satellites');
+  });
+
+  it('lists the satellites of another variable’s nodes', async () => {
+    const { user, onChange } = await openVariable({ refId: 'V', queryType: 'satellites' });
+    await user.click(screen.getByRole('combobox', { name: 'Of these nodes' }));
+    await user.click(await screen.findByRole('option', { name: /\$node/ }));
+    await waitFor(() =>
+      expect(onChange).toHaveBeenCalledWith(
+        { refId: 'V', queryType: 'satellites', nodes: ['$node'] },
+        'Satellites of $node'
+      )
+    );
+  });
+});

@@ -1,0 +1,84 @@
+import { CoreApp } from '@grafana/data';
+
+import { EXAMPLES } from './components/QueryEditorHelp';
+import { defaultQuery, METRICS, QUERY_TYPES, queryText, withQueryType } from './queryModel';
+import { type StorjQuery } from './types';
+
+const query = (part: Partial<StorjQuery>): StorjQuery => ({ refId: 'A', ...part });
+
+describe('queryText', () => {
+  it.each<[string, Partial<StorjQuery>]>([
+    ['No query type chosen', {}],
+    ['Reputation · all metrics · all nodes · all satellites · time series', { queryType: 'reputation' }],
+    [
+      'Reputation · audit score, failed audits left · attic-1 · us1, eu1 · instant',
+      {
+        queryType: 'reputation',
+        metrics: ['audit_score_percent', 'failed_audits_left'],
+        nodes: ['attic-1'],
+        satellites: ['us1', 'eu1'],
+        format: 'instant',
+      },
+    ],
+    [
+      'Reputation · all nodes · all satellites · table',
+      { queryType: 'reputation', format: 'table', metrics: ['audit_score_percent'] },
+    ],
+    ['Nodes · a, b, c, d and 2 more', { queryType: 'nodes', nodes: ['a', 'b', 'c', 'd', 'e', 'f'] }],
+    ['Unknown query type "traffic"', { queryType: 'traffic' as never }],
+  ])('reads "%s"', (text, part) => {
+    expect(queryText(query(part))).toBe(text);
+  });
+});
+
+describe('withQueryType', () => {
+  it('drops what nodes have not, and keeps the nodes', () => {
+    const before = query({
+      queryType: 'reputation',
+      nodes: ['a'],
+      satellites: ['us1'],
+      metrics: ['vetted'],
+      format: 'timeseries',
+    });
+    expect(withQueryType(before, 'nodes')).toEqual(
+      query({ queryType: 'nodes', nodes: ['a'], satellites: [], metrics: [], format: 'table' })
+    );
+  });
+
+  it('gives reputation metrics when there are none yet', () => {
+    const after = withQueryType(query({ queryType: 'nodes', format: 'table' }), 'reputation');
+    expect(after.metrics).toContain('audit_score_percent');
+    expect(after.format).toBe('table');
+  });
+});
+
+describe('defaultQuery', () => {
+  it('is a number that can be acted on in an alert rule', () => {
+    expect(defaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({
+      queryType: 'reputation',
+      metrics: ['failed_audits_left'],
+      format: 'instant',
+    });
+  });
+
+  it('is the three scores elsewhere', () => {
+    expect(defaultQuery(CoreApp.PanelEditor)).toMatchObject({ queryType: 'reputation', format: 'timeseries' });
+    expect(defaultQuery(CoreApp.PanelEditor).metrics).toHaveLength(3);
+  });
+
+  it('does not share its lists between queries', () => {
+    const first = defaultQuery();
+    first.nodes!.push('a');
+    expect(defaultQuery().nodes).toEqual([]);
+  });
+});
+
+describe('the examples in the help', () => {
+  it.each(EXAMPLES.map((example) => [example.title, example.query] as const))('%s can be asked', (_, example) => {
+    const type = QUERY_TYPES.find(({ value }) => value === example.queryType);
+    expect(type?.formats).toContain(example.format);
+    for (const metric of example.metrics ?? []) {
+      expect(METRICS.map(({ value }) => value)).toContain(metric);
+    }
+  });
+});

@@ -1,0 +1,75 @@
+import { gravest, outOfBounds, shownNode, tidyNode, withKey } from './settings';
+
+describe('shownNode', () => {
+  it.each([
+    ['My-Node:/var/log/storagenode.log', { name: 'My-Node', log: '/var/log/storagenode.log' }],
+    [
+      'My-Node:/var/log/storagenode.log:http://localhost:14002',
+      { name: 'My-Node', log: '/var/log/storagenode.log', api: 'http://localhost:14002' },
+    ],
+    [
+      'Remote:192.168.1.100:9999:http://192.168.1.100:14002',
+      { name: 'Remote', log: '192.168.1.100:9999', api: 'http://192.168.1.100:14002' },
+    ],
+    ['Api::http://host:14002', { name: 'Api', log: '', api: 'http://host:14002' }],
+    ['Nothing', { name: 'Nothing' }],
+  ])('cuts %s', (spec, node) => {
+    expect(shownNode(spec)).toEqual(node);
+  });
+
+  it('leaves an object as it is', () => {
+    const node = { name: 'a', log: '/a.log' };
+    expect(shownNode(node)).toBe(node);
+  });
+});
+
+describe('tidyNode', () => {
+  it('drops what says nothing, and keeps the key and what it does not know', () => {
+    const node = {
+      name: ' a ',
+      log: ' /a.log ',
+      api: '',
+      key: 'old-name',
+      retired: false,
+      maintenanceUntil: '',
+      mutedSatellites: {},
+      thresholds: { auditWarning: undefined },
+      later: 1,
+    };
+    expect(tidyNode(node)).toEqual({ name: 'a', log: '/a.log', key: 'old-name', later: 1 });
+  });
+
+  it('keeps a threshold of 0', () => {
+    expect(tidyNode({ name: 'a', thresholds: { auditWarning: 0 } }).thresholds).toEqual({ auditWarning: 0 });
+  });
+});
+
+describe('withKey', () => {
+  it('sets, removes, and leaves nothing behind', () => {
+    expect(withKey({ a: 1 } as { a?: number; b?: number }, 'b', 2)).toEqual({ a: 1, b: 2 });
+    expect(withKey({ a: 1, b: 2 } as { a?: number; b?: number }, 'b', undefined)).toEqual({ a: 1 });
+    expect(withKey({ a: 1 } as { a?: number }, 'a', undefined)).toBeUndefined();
+  });
+});
+
+describe('outOfBounds', () => {
+  const bounds = { min: 1, max: 60, preset: 10, whole: true };
+  it.each([
+    [undefined, undefined],
+    [1, undefined],
+    [60, undefined],
+    [0, 'Write a number from 1 to 60.'],
+    [61, 'Write a number from 1 to 60.'],
+    [1.5, 'Write a whole number.'],
+  ])('judges %s', (value, complaint) => {
+    expect(outOfBounds(value, bounds)).toBe(complaint);
+  });
+});
+
+describe('gravest', () => {
+  it('finds the worst', () => {
+    expect(gravest(['ok', 'warning', 'info'])).toBe('warning');
+    expect(gravest(['warning', 'error', 'ok'])).toBe('error');
+    expect(gravest([])).toBe('ok');
+  });
+});
