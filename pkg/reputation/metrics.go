@@ -21,7 +21,7 @@ type metric struct {
 	of func(stored float64) float64
 	// over is a stored 0/1 metric that makes this one 0 while it is 1.
 	over string
-	// latest is the metric in a node's latest standing.
+	// latest is the metric in a node's latest standing, NaN if it cannot be told.
 	latest func(Standing) float64
 	config func(settings.Thresholds) *data.FieldConfig
 }
@@ -81,17 +81,17 @@ var metrics = []metric{
 	},
 	{
 		name: vettingProgress, title: "vetting progress", column: vettingProgress, worst: store.Min,
-		latest: func(s Standing) float64 { return s.VettingProgress },
+		latest: Standing.vettingPercent,
 		config: func(settings.Thresholds) *data.FieldConfig {
 			return percentConfig(0, frames.Thresholds("blue", frames.From(100, "green")))
 		},
 	},
-	flagMetric(disqualified, "disqualified", Standing.Disqualified),
-	flagMetric(suspended, "suspended", Standing.Suspended),
-	flagMetric(offlineSuspended, "suspended for being offline", func(s Standing) bool { return s.OfflineSuspended }),
+	flagMetric(disqualified, "disqualified", func(s Standing) float64 { return flag(s.Disqualified()) }),
+	flagMetric(suspended, "suspended", func(s Standing) float64 { return flag(s.Suspended()) }),
+	flagMetric(offlineSuspended, "suspended for being offline", Standing.offlineFlag),
 	{
 		name: vetted, title: "vetted", column: vetted, worst: store.Min,
-		latest: func(s Standing) float64 { return flag(!s.VettedAt.IsZero()) },
+		latest: Standing.vettedFlag,
 		config: func(settings.Thresholds) *data.FieldConfig {
 			return flagConfig(frames.Thresholds("blue", frames.From(1, "green")))
 		},
@@ -106,10 +106,10 @@ var health = metric{
 	},
 }
 
-func flagMetric(name, title string, set func(Standing) bool) metric {
+func flagMetric(name, title string, latest func(Standing) float64) metric {
 	return metric{
 		name: name, title: title, column: name, worst: store.Max,
-		latest: func(s Standing) float64 { return flag(set(s)) },
+		latest: latest,
 		config: func(settings.Thresholds) *data.FieldConfig {
 			return flagConfig(frames.Thresholds("green", frames.From(1, "red")))
 		},

@@ -217,7 +217,9 @@ func (a answer) instants(ctx context.Context) (data.Frames, error) {
 		frame := a.newInstant(m)
 		for _, node := range latest {
 			for _, s := range node.standings {
-				frame.Add(m.latest(s), node.Name, storagenode.SatelliteName(s.SatelliteID))
+				if v := m.latest(s); v == v {
+					frame.Add(v, node.Name, storagenode.SatelliteName(s.SatelliteID))
+				}
 			}
 		}
 		result = append(result, frame.Frame())
@@ -225,7 +227,7 @@ func (a answer) instants(ctx context.Context) (data.Frames, error) {
 	if a.wantsHealth() {
 		frame := a.newInstant(health)
 		for _, node := range latest {
-			if percent, ok := (Latest{Standings: node.standings}).Health(func(id string) bool { return Muted(node.Node, id) }); ok {
+			if percent, ok := node.latest.Health(func(id string) bool { return Muted(node.Node, id) }); ok {
 				frame.Add(percent, node.Name)
 			}
 		}
@@ -260,7 +262,8 @@ func (a answer) inThePast(latest []known) bool {
 	return false
 }
 
-// pastInstants reads the last value of each series in the range.
+// pastInstants reads the last value of each series in the range, or of the last two
+// polls before its end where it is shorter.
 func (a answer) pastInstants(ctx context.Context) (data.Frames, error) {
 	wanted := a.wanted()
 	if a.wantsHealth() {
@@ -270,6 +273,10 @@ func (a answer) pastInstants(ctx context.Context) (data.Frames, error) {
 	for _, m := range wanted {
 		long[m.name] = a.newInstant(m)
 	}
+	from := a.request.To.Add(-2 * a.request.Settings.Poll.Scores)
+	if a.request.From.Before(from) {
+		from = a.request.From
+	}
 	for _, node := range a.request.Watched {
 		result, err := a.request.Store.Read(ctx, store.Range{
 			Group: node.Group(name),
@@ -277,7 +284,7 @@ func (a answer) pastInstants(ctx context.Context) (data.Frames, error) {
 				id := c.Label(satelliteLabel)
 				return id == "" || a.wantsSatellite(id)
 			},
-			From: a.request.From.UnixMilli(), To: a.request.To.UnixMilli(),
+			From: from.UnixMilli(), To: a.request.To.UnixMilli(),
 		})
 		if err != nil {
 			return nil, err
@@ -287,7 +294,9 @@ func (a answer) pastInstants(ctx context.Context) (data.Frames, error) {
 			last.Values = append(last.Values, []float64{lastOf(values)})
 		}
 		for _, m := range wanted {
-			for _, s := range m.series(node, map[store.Aggregate]*store.Result{store.Min: last, store.Max: last}, false) {
+			series := m.series(node, map[store.Aggregate]*store.Result{store.Min: last, store.Max: last}, false)
+			slices.SortFunc(series, func(a, b frames.Series) int { return strings.Compare(a.Labels["satellite"], b.Labels["satellite"]) })
+			for _, s := range series {
 				if v := s.Values[0]; v == v {
 					dimensions := []string{s.Labels["node"], s.Labels["satellite"]}
 					if m.name == health.name {
@@ -363,21 +372,34 @@ func (a answer) table() (data.Frames, error) {
 	}
 	sort.SliceStable(rows, func(i, j int) bool { return rows[i].Health() < rows[j].Health() })
 	thresholds := a.thresholds()
+	byName := map[string]metric{}
+	for _, m := range metrics {
+		byName[m.name] = m
+	}
 	text := func(name string, of func(row) string) *data.Field {
 		return frames.Column(name, nil, each(rows, of))
 	}
 	number := func(m metric) *data.Field {
-		return frames.Column(m.name, m.config(thresholds), each(rows, func(r row) float64 { return m.latest(r.Standing) }))
+		return frames.Column(m.name, m.config(thresholds), each(rows, func(r row) *float64 {
+			if v := m.latest(r.Standing); v == v {
+				return &v
+			}
+			return nil
+		}))
 	}
-	yes := func(name string, of func(row) bool) *data.Field {
-		return frames.Column(name, nil, each(rows, of))
+	// yes is a column of flags, null where it cannot be told.
+	yes := func(name, of string) *data.Field {
+		return frames.Column(name, nil, each(rows, func(r row) *bool {
+			v := byName[of].latest(r.Standing)
+			if v != v {
+				return nil
+			}
+			set := v == 1
+			return &set
+		}))
 	}
 	moment := func(name string, of func(row) time.Time) *data.Field {
 		return frames.Column(name, nil, each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
-	}
-	byName := map[string]metric{}
-	for _, m := range metrics {
-		byName[m.name] = m
 	}
 	return data.Frames{frames.Table(name,
 		text("node_name", func(r row) string { return r.node }),
@@ -389,10 +411,10 @@ func (a answer) table() (data.Frames, error) {
 		number(byName[failedAuditsLeftMetric]),
 		number(byName[downtimeLeftMetric]),
 		moment("online_recovers_at", func(r row) time.Time { return r.OnlineRecoversAt }),
-		yes("is_disqualified", func(r row) bool { return r.Disqualified() }),
-		yes("is_suspended", func(r row) bool { return r.Suspended() }),
-		yes("is_offline_suspended", func(r row) bool { return r.OfflineSuspended }),
-		yes("vetted", func(r row) bool { return !r.VettedAt.IsZero() }),
+		yes("is_disqualified", disqualified),
+		yes("is_suspended", suspended),
+		yes("is_offline_suspended", offlineSuspended),
+		yes("vetted", vetted),
 		number(byName[vettingProgress]),
 		moment("joined_at", func(r row) time.Time { return r.JoinedAt }),
 		moment("timestamp", func(r row) time.Time { return r.Timestamp }),
@@ -417,14 +439,18 @@ func (a answer) notices() ([]data.Notice, error) {
 			return nil, err
 		}
 		text, severity := "", data.NoticeSeverityWarning
+		old := a.request.Now.Sub(latest.At)
 		switch {
-		case !ok && node.Trouble != "":
+		case (!ok || len(latest.Standings) == 0) && node.Trouble != "":
 			text = fmt.Sprintf("%s: no scores yet: %s", node.Name, node.Trouble)
 		case !ok:
 			text = fmt.Sprintf("%s: collecting since %s, scores follow at the next poll", node.Name, node.Since.UTC().Format("15:04 UTC"))
 			severity = data.NoticeSeverityInfo
-		case a.request.Now.Sub(latest.At) > 2*max(latest.Interval, a.request.Settings.Poll.Scores):
-			text = fmt.Sprintf("%s: the scores are %s old", node.Name, age(a.request.Now.Sub(latest.At)))
+		case old.Abs() > 2*max(latest.Interval, a.request.Settings.Poll.Scores):
+			text = fmt.Sprintf("%s: the scores are %s old", node.Name, age(old))
+			if old < 0 {
+				text = fmt.Sprintf("%s: the scores are of %s, later than now: the clock was set back", node.Name, latest.At.UTC().Format("2006-01-02 15:04 UTC"))
+			}
 			if node.Trouble != "" {
 				text += ": " + node.Trouble
 			}

@@ -3,6 +3,7 @@ package reputation
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
@@ -43,11 +44,13 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 	}
 	latest := Latest{At: poll.At, Interval: poll.Interval}
 	var samples []store.Sample
+	read := false
 	for _, scores := range poll.Scores.Satellites {
 		before := previous.standing(scores.ID)
 		if !scores.Contacted {
-			// Scores that could not be read are not gone.
-			if scores.Err != nil && before != nil {
+			// Scores that could not be read are not gone; a satellite that was never
+			// contacted has none, and no join date.
+			if before != nil && (scores.Err != nil || !scores.JoinedAt.IsZero()) {
 				standing := *before
 				standing.DisqualifiedAt, standing.SuspendedAt = scores.DisqualifiedAt, scores.SuspendedAt
 				latest.Standings = append(latest.Standings, standing)
@@ -60,8 +63,10 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 		standing := standingOf(scores, before, poll.Scores.NotificationsRead, poll.At)
 		latest.Standings = append(latest.Standings, standing)
 		samples = append(samples, standing.samples()...)
+		read = true
 	}
-	if health, ok := latest.Health(func(id string) bool { return Muted(node, id) }); ok {
+	// Without a single score that was read, health would be that of an earlier time.
+	if health, ok := latest.Health(func(id string) bool { return Muted(node, id) }); ok && read {
 		samples = append(samples, store.Sample{Column: store.NewColumn(healthPercent), Value: health})
 	}
 	document, err := json.Marshal(latest)
@@ -96,18 +101,26 @@ func standingOf(scores storagenode.SatelliteScores, before *Standing, notificati
 		JoinedAt:       scores.JoinedAt,
 		VettedAt:       scores.VettedAt,
 	}
-	if s.JoinedAt.IsZero() && before != nil {
-		s.JoinedAt = before.JoinedAt // the satellite's own answer failed; it does not change
+	switch {
+	case scores.Err == nil:
+		// All audits of a node's first 30 days are in the history; later the number is
+		// a lower bound, and the node either is vetted or has a reason not to be.
+		known := len(scores.History.Windows) > 0
+		s.VettingProgress = storagenode.VettingProgress(scores.History.OnlineAudits(), known, s.JoinedAt, s.VettedAt, now)
+	case before != nil:
+		s.keepFrom(*before)
+	default:
+		s.VettingUnreadable = true
+	}
+	if !s.VettedAt.IsZero() {
+		s.VettingProgress, s.VettingUnreadable = 100, false
 	}
 	s.OfflineSuspended = storagenode.OfflineSuspended(scores.Online, s.JoinedAt, now, scores.OfflineNotified)
-	if !s.OfflineSuspended && !notificationsRead && scores.Online < storagenode.OnlineLimit {
-		s.OfflineUnreadable = true
+	if !s.OfflineSuspended && scores.Online < storagenode.OnlineLimit && (!notificationsRead || s.JoinedAt.IsZero()) {
+		// A suspension lasts as long as the score is below the limit.
 		s.OfflineSuspended = before != nil && before.OfflineSuspended
+		s.OfflineUnreadable = !s.OfflineSuspended
 	}
-	// All audits of a node's first 30 days are in the history; later the number is
-	// a lower bound, and the node either is vetted or has a reason not to be.
-	known := len(scores.History.Windows) > 0
-	s.VettingProgress = storagenode.VettingProgress(scores.History.OnlineAudits(), known, s.JoinedAt, s.VettedAt, now)
 	if scores.Online <= onlineTarget {
 		if at, ok := storagenode.OnlineRecoversAt(scores.History, now, onlineTarget); ok {
 			s.OnlineRecoversAt = at
@@ -116,20 +129,28 @@ func standingOf(scores storagenode.SatelliteScores, before *Standing, notificati
 	return s
 }
 
+// keepFrom takes over what only the satellite's own answer says, which did not come.
+func (s *Standing) keepFrom(before Standing) {
+	s.JoinedAt = before.JoinedAt
+	if s.VettedAt.IsZero() {
+		s.VettedAt = before.VettedAt
+	}
+	s.VettingProgress, s.VettingUnreadable = before.VettingProgress, before.VettingUnreadable
+}
+
+// samples are what is known of the standing.
 func (s Standing) samples() []store.Sample {
-	samples := []store.Sample{
+	all := []store.Sample{
 		sample(auditScore, s.SatelliteID, s.Audit),
 		sample(suspensionScore, s.SatelliteID, s.Suspension),
 		sample(onlineScore, s.SatelliteID, s.Online),
 		sample(disqualified, s.SatelliteID, flag(s.Disqualified())),
 		sample(suspended, s.SatelliteID, flag(s.Suspended())),
-		sample(vetted, s.SatelliteID, flag(!s.VettedAt.IsZero())),
-		sample(vettingProgress, s.SatelliteID, s.VettingProgress),
+		sample(offlineSuspended, s.SatelliteID, s.offlineFlag()),
+		sample(vetted, s.SatelliteID, s.vettedFlag()),
+		sample(vettingProgress, s.SatelliteID, s.vettingPercent()),
 	}
-	if !s.OfflineUnreadable {
-		samples = append(samples, sample(offlineSuspended, s.SatelliteID, flag(s.OfflineSuspended)))
-	}
-	return samples
+	return slices.DeleteFunc(all, func(s store.Sample) bool { return s.Value != s.Value })
 }
 
 func sample(metric, satelliteID string, value float64) store.Sample {

@@ -39,6 +39,7 @@ type Standing struct {
 	VettingProgress   float64   `json:"vettingProgress"`
 	OnlineRecoversAt  time.Time `json:"onlineRecoversAt"`            // zero: above already, or not to be said
 	OfflineUnreadable bool      `json:"offlineUnreadable,omitempty"` // whether it is offline-suspended could not be read
+	VettingUnreadable bool      `json:"vettingUnreadable,omitempty"` // how far it is vetted could not be read
 }
 
 // Latest is a node's standing with every satellite that it ever contacted.
@@ -71,6 +72,30 @@ func (s Standing) DowntimeLeft() float64 {
 		return 0
 	}
 	return downtimeLeft(s.Online)
+}
+
+// offlineFlag is whether it is offline-suspended: 1, 0, or NaN if it cannot be told.
+func (s Standing) offlineFlag() float64 {
+	if s.OfflineUnreadable {
+		return math.NaN()
+	}
+	return flag(s.OfflineSuspended)
+}
+
+// vettedFlag is whether it is vetted: 1, 0, or NaN if it cannot be told.
+func (s Standing) vettedFlag() float64 {
+	if s.VettingUnreadable {
+		return math.NaN()
+	}
+	return flag(!s.VettedAt.IsZero())
+}
+
+// vettingPercent is how far it is vetted, or NaN if it cannot be told.
+func (s Standing) vettingPercent() float64 {
+	if s.VettingUnreadable {
+		return math.NaN()
+	}
+	return s.VettingProgress
 }
 
 func failedAuditsLeft(auditPercent float64) float64 {

@@ -25,8 +25,8 @@ type Record struct {
 	SuspensionScore  float64    `json:"suspension_score"`
 	OnlineScore      float64    `json:"online_score"`
 	IsDisqualified   bool       `json:"is_disqualified"`
-	IsSuspended      bool       `json:"is_suspended"` // for unknown audit errors or for being offline
-	OfflineSuspended bool       `json:"is_offline_suspended"`
+	IsSuspended      bool       `json:"is_suspended"`         // for unknown audit errors or for being offline
+	OfflineSuspended *bool      `json:"is_offline_suspended"` // null: it cannot be told
 	HealthScore      float64    `json:"health_score"`
 	FailedAuditsLeft float64    `json:"failed_audits_left"`
 	DowntimeLeft     float64    `json:"downtime_left_seconds"`
@@ -47,9 +47,12 @@ func MessageOf(from *store.Store, nodes []concern.Watched) (Message, error) {
 				NodeName: node.Name, Satellite: s.SatelliteID, SatelliteName: storagenode.SatelliteName(s.SatelliteID),
 				Timestamp:  s.Timestamp,
 				AuditScore: s.Audit, SuspensionScore: s.Suspension, OnlineScore: s.Online,
-				IsDisqualified: s.Disqualified(), IsSuspended: s.Suspended() || s.OfflineSuspended, OfflineSuspended: s.OfflineSuspended,
+				IsDisqualified: s.Disqualified(), IsSuspended: s.Suspended() || s.OfflineSuspended,
 				HealthScore: s.Health(), FailedAuditsLeft: s.FailedAuditsLeft(), DowntimeLeft: s.DowntimeLeft(),
 				Vetted: !s.VettedAt.IsZero(),
+			}
+			if !s.OfflineUnreadable {
+				record.OfflineSuspended = &s.OfflineSuspended
 			}
 			if !s.OnlineRecoversAt.IsZero() {
 				record.OnlineRecoversAt = &s.OnlineRecoversAt
