@@ -71,11 +71,11 @@ func (n *Node) checkFolder(at int64, count int32) {
 	n.later(at+int64(time.Minute), evReadable, 0, count+1)
 	took := time.Duration(30_000 + scramble(uint64(at))%200_000)
 	if n.log.begin(at, mReadable) {
-		n.log.duration(kCheckDuration, took)
+		n.log.duration(kTook, took)
 		n.log.end()
 	}
 	if count%5 == 0 && n.log.begin(at, mWritable) {
-		n.log.duration(kCheckDuration, took*2)
+		n.log.duration(kTook, took*2)
 		n.log.end()
 	}
 }
@@ -141,7 +141,7 @@ func (n *Node) endUsedSpace(at int64, s *satellite) {
 		l.int(kTotalPiecesSize, s.live+s.garbage+(s.pieces+s.garbagePieces)*512)
 		l.int(kTotalPiecesContentSize, s.live+s.garbage)
 		l.int(kTotalPiecesCount, s.pieces+s.garbagePieces)
-		l.duration(kDuration, time.Duration(at-s.walkFrom))
+		l.duration(kTook, time.Duration(at-s.walkFrom))
 		l.end()
 	}
 	if int(s.index)+1 < len(n.satellites) {

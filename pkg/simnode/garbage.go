@@ -149,7 +149,7 @@ func (n *Node) endGarbage(at int64, s *satellite) {
 	l.int(kFailedToRead, 0)
 	l.int(kRetainPiecesCount, g.walked)
 	l.str(kSatelliteID, s.ID)
-	l.duration(kRetainDuration, time.Duration(at-g.from))
+	l.duration(kTook, time.Duration(at-g.from))
 	l.str(kRetainStatus, "enabled")
 	l.end()
 }

@@ -314,8 +314,7 @@ const (
 	kID
 	kAfter
 	kDuration
-	kCheckDuration
-	kRetainDuration
+	kTook // a duration whose key was written Duration
 	kSatellite
 	kCreation
 	kCachePath
@@ -434,8 +433,7 @@ var keyNames = [keyCount]keyName{
 	kID:                     {"id", "id"},
 	kAfter:                  {"after", "after"},
 	kDuration:               {"duration", "duration"},
-	kCheckDuration:          {"duration", "Duration"},
-	kRetainDuration:         {"duration", "Duration"},
+	kTook:                   {"duration", "Duration"},
 	kSatellite:              {"satellite", "satellite"},
 	kCreation:               {"creation", "creation"},
 	kCachePath:              {"cache_path", "cachePath"},
