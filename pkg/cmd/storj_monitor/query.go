@@ -60,7 +60,6 @@ prints the data frames as Grafana gets them, as JSON.`,
 	flags.StringVar(&q.token, "token", "", "a service account token for --url (default $"+tokenVariable+")")
 	flags.StringVar(&q.uid, "datasource-uid", "", "which data source, where there are several")
 	flags.BoolVar(&q.table, "table", false, "print tables for people instead of JSON")
-	command.MarkFlagsMutuallyExclusive("url", "data-dir")
 	return command
 }
 
@@ -71,6 +70,9 @@ func (q queryCommand) run(ctx context.Context, query string) error {
 	}
 	if !json.Valid([]byte(query)) {
 		return usageError{fmt.Errorf("the query is not JSON: %s", query)}
+	}
+	if q.url != "" && q.dataDir != "" {
+		return usageError{errors.New("--url and --data-dir are two places: give one of them")}
 	}
 	if q.maxDataPoints < 1 {
 		return usageError{errors.New("--max-data-points must be at least 1")}

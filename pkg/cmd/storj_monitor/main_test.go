@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/replay"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+)
+
+func recorded(t *testing.T, state string) string {
+	t.Helper()
+	for _, s := range replay.States() {
+		if s.Name == state {
+			server := httptest.NewServer(replay.Handler(s.FS))
+			t.Cleanup(server.Close)
+			return server.URL
+		}
+	}
+	t.Fatalf("there is no recording %s", state)
+	return ""
+}
+
+// command runs a command line and answers its exit code and its two outputs.
+func command(t *testing.T, arguments ...string) (code int, out, errOut string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	code = run(ctx, arguments, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+// steady replaces what differs from run to run: times, ages, ports, folders.
+func steady(text string, folders ...string) string {
+	for _, folder := range folders {
+		text = strings.ReplaceAll(text, folder, "<folder>")
+	}
+	for pattern, replacement := range map[string]string{
+		`127\.0\.0\.1:\d{4,5}`:                     "127.0.0.1:<port>",
+		`\b\d+ s\b( ago|\n)`:                       "<age>$1",
+		`\b\d+s old`:                               "<age> old",
+		`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC`:      "<time>",
+		`20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z`:   "<time>",
+		`: \d+ KiB|, \d+ KiB`:                      ", <size>",
+		`held by process \d+ \(\S+ on \S+\) since`: "held by process <pid> since",
+	} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, replacement)
+	}
+	// The padding of a table follows the length of what was replaced.
+	text = regexp.MustCompile(` {2,}`).ReplaceAllString(text, "  ")
+	return regexp.MustCompile(`─+`).ReplaceAllString(text, "──")
+}
+
+// golden compares with a file that only a person changes.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	want, err := os.ReadFile(filepath.Join("testdata", name+".golden"))
+	if err != nil {
+		t.Fatalf("%v; the output is:\n%s", err, got)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", name, diff)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, arguments := range [][]string{{"--help"}, {"query", "--help"}, {"provision", "--help"}, {"check", "--help"}} {
+		code, out, errOut := command(t, arguments...)
+		if code != 0 || errOut != "" {
+			t.Errorf("%v ends with %d and says %q", arguments, code, errOut)
+		}
+		golden(t, "help"+strings.TrimSuffix("-"+strings.TrimPrefix(arguments[0], "--"), "-help"), out)
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	for name, test := range map[string]struct {
+		arguments []string
+		says      string
+	}{
+		"nothing":             {nil, "no node is given"},
+		"a word":              {[]string{"nonsense"}, "nonsense"},
+		"an unknown flag":     {[]string{"--nodes", "x"}, "--nodes"},
+		"a bad spec":          {[]string{"--node", "My-Node"}, "source"},
+		"two bad specs":       {[]string{"--node", "A", "--node", "B:/x:ftp://h"}, "ftp"},
+		"no query":            {[]string{"query"}, "one query"},
+		"a query of no JSON":  {[]string{"query", "{", "--data-dir", "x"}, "not JSON"},
+		"a range turned over": {[]string{"query", "{}", "--from", "now", "--to", "now-1h"}, "not before"},
+		"no time":             {[]string{"query", "{}", "--from", "yesterday"}, "yesterday"},
+		"no points":           {[]string{"query", "{}", "--max-data-points", "0"}, "max-data-points"},
+		"two places":          {[]string{"query", "{}", "--url", "http://x", "--data-dir", "y"}, "url"},
+		"provision nothing":   {[]string{"provision"}, "no node is given"},
+		"a bad uid":           {[]string{"provision", "--alerting", "--datasource-uid", "a b"}, "a b"},
+		"check nothing":       {[]string{"check"}, "no node is given"},
+	} {
+		code, out, errOut := command(t, test.arguments...)
+		if code != 2 || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "Usage:") || out != "" {
+			t.Errorf("%s: it ends with %d, prints %q and says:\n%s", name, code, out, errOut)
+		}
+	}
+}
+
+func TestProvision(t *testing.T) {
+	code, out, _ := command(t, "provision", "--node", "My-Node:/var/log/$node.log", "--node", "Two:192.168.1.100:9999:http://192.168.1.100:14002")
+	if code != 0 {
+		t.Errorf("it ends with %d", code)
+	}
+	golden(t, "provision", out)
+	if code, out, _ = command(t, "provision", "--alerting", "--datasource-uid", "mine"); code != 0 || strings.Count(out, `datasourceUid: "mine"`) != strings.Count(out, `datasourceUid: "__expr__"`) {
+		t.Errorf("the rules end with %d and do not all ask the data source:\n%s", code, out)
+	}
+}
+
+func TestCheckSaysWhatToMend(t *testing.T) {
+	well := recorded(t, "02-healthy")
+	folder := t.TempDir()
+	logFile := filepath.Join(folder, "node.log")
+	line := time.Now().UTC().Format(time.RFC3339) + "\tINFO\tpiecestore\tuploaded\t{\"process\": \"storagenode\"}\n"
+	if err := os.WriteFile(logFile, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := command(t, "check", "--node", "Well:"+logFile+":"+well)
+	if code != 0 || errOut != "" {
+		t.Errorf("a well node ends with %d and says %q", code, errOut)
+	}
+	golden(t, "check-well", steady(out, folder))
+	code, out, errOut = command(t, "check", "--node", "Ill:"+filepath.Join(folder, "missing.log")+":http://127.0.0.1:1")
+	if code != 1 || errOut != "" {
+		t.Errorf("an ill node ends with %d and says %q", code, errOut)
+	}
+	for _, want := range []string{"missing.log does not exist", "refused", "→"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the check of an ill node does not say %q:\n%s", want, out)
+		}
+	}
+}
+
+func TestWatchKeepsWhatQueriesAnswer(t *testing.T) {
+	dir := t.TempDir()
+	specs := []string{"--node", "Well::" + recorded(t, "02-healthy"), "--node", "Ill::" + recorded(t, "04-disqualified")}
+	code, out, errOut := command(t, append([]string{"--once", "--debug", "--data-dir", dir}, specs...)...)
+	if code != 0 || errOut != "" {
+		t.Fatalf("watching ends with %d and says %q", code, errOut)
+	}
+	golden(t, "watch-once", steady(out, dir))
+	if content, err := os.ReadFile(filepath.Join(dir, "storj_monitor.log")); err != nil || len(content) > 0 && !bytes.Contains(content, []byte("level=")) {
+		t.Errorf("the log file is %q, %v", content, err)
+	}
+
+	code, out, errOut = command(t, "query", `{"queryType":"reputation","format":"table"}`, "--table", "--data-dir", dir)
+	if code != 0 {
+		t.Fatalf("the query ends with %d and says %q", code, errOut)
+	}
+	golden(t, "query-table", steady(out))
+
+	code, out, errOut = command(t, "query", `{"queryType":"reputation","metrics":["audit_score_percent"]}`, "--from", "now-1h", "--to", "now", "--max-data-points", "100", "--data-dir", dir)
+	if code != 0 {
+		t.Fatalf("the query ends with %d and says %q", code, errOut)
+	}
+	var frames data.Frames
+	if err := json.Unmarshal([]byte(out), &frames); err != nil {
+		t.Fatalf("the output is not frames: %v\n%s", err, out)
+	}
+	if len(frames) != 1 || len(frames[0].Fields) != 5 || frames[0].Meta.Type != data.FrameTypeTimeSeriesWide {
+		t.Errorf("the frames are\n%s", out)
+	}
+	if code, _, errOut = command(t, "query", `{"queryType":"weather"}`, "--data-dir", dir); code != 1 || !strings.Contains(errOut, "reputation") {
+		t.Errorf("a wrong query ends with %d and says %q", code, errOut)
+	}
+	if code, _, errOut = command(t, "query", `{"queryType":"nodes"}`, "--data-dir", t.TempDir()); code != 1 || !strings.Contains(errOut, "holds no data") {
+		t.Errorf("an empty folder ends with %d and says %q", code, errOut)
+	}
+}
+
+func TestALockedStoreNamesItsHolder(t *testing.T) {
+	dir := t.TempDir()
+	registry := fleet.NewRegistry(fleet.Options{Dir: dir, Logger: log.NewNullLogger()})
+	t.Cleanup(func() { _ = registry.Close(context.Background()) })
+	configured := settings.Default()
+	running, err := registry.Configure(ownKey, configured, settings.Report{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := running.Satellites(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, arguments := range [][]string{
+		{"query", `{"queryType":"nodes"}`, "--data-dir", dir},
+		{"--node", "A:/var/log/a.log", "--data-dir", dir},
+	} {
+		code, _, errOut := command(t, arguments...)
+		if code != 1 || !strings.Contains(errOut, "held by process") {
+			t.Errorf("%v ends with %d and says %q", arguments, code, errOut)
+		}
+	}
+}
+
+// A Grafana as far as query --url needs one: it checks the token and the request.
+func TestQueryAsksAGrafana(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/datasources", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`[{"uid":"other","type":"prometheus"},{"uid":"mine","type":"storagenode-monitor-datasource"}]`))
+	})
+	mux.HandleFunc("POST /api/ds/query", func(w http.ResponseWriter, r *http.Request) {
+		var request struct {
+			Queries []map[string]any
+			From    string
+		}
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || len(request.Queries) != 1 || request.From == "" {
+			t.Errorf("the request is %+v, %v", request, err)
+			return
+		}
+		query := request.Queries[0]
+		if query["queryType"] == "weather" {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"results":{"A":{"error":"unknown queryType","status":400}}}`))
+			return
+		}
+		if diff := cmp.Diff(map[string]any{"uid": "mine"}, query["datasource"]); diff != "" || query["maxDataPoints"] != 500.0 {
+			t.Errorf("the query is %v", query)
+		}
+		_, _ = w.Write([]byte(`{"results":{"A":{"frames":[{"schema":{"name":"nodes","fields":[{"name":"node_name","type":"string","typeInfo":{"frame":"string"}}]},"data":{"values":[["Far"]]}}]}}}`))
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+
+	code, out, errOut := command(t, "query", `{"queryType":"nodes"}`, "--table", "--url", server.URL+"/", "--token", "secret")
+	if code != 0 || !strings.Contains(out, "Far") {
+		t.Errorf("it ends with %d, prints %q and says %q", code, out, errOut)
+	}
+	if code, _, errOut = command(t, "query", `{"queryType":"weather"}`, "--url", server.URL, "--token", "secret"); code != 1 || !strings.Contains(errOut, "unknown queryType") {
+		t.Errorf("a wrong query ends with %d and says %q", code, errOut)
+	}
+	if code, _, errOut = command(t, "query", `{"queryType":"nodes"}`, "--url", server.URL, "--token", "wrong"); code != 1 || !strings.Contains(errOut, "--token") || strings.Contains(errOut, "wrong") {
+		t.Errorf("a wrong token ends with %d and says %q", code, errOut)
+	}
+}
