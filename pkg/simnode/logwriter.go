@@ -37,7 +37,6 @@ type logWriter struct {
 	counts    [messageCount][levels]int64
 	lines     int64
 	fileLines int64
-	bytes     int64
 	first     int64
 	last      int64
 }

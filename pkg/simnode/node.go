@@ -45,7 +45,7 @@ type Node struct {
 	spare        []int32
 	serial       uint64 // of transfers and pieces
 	contained    []containedAudit
-	used         int64
+	used         int64 // bytes: pieces, trash, and what compaction will free
 
 	notifications []notification
 	truth         truthCounts

@@ -190,10 +190,6 @@ func (n *Node) reclaimable() int64 {
 	return sum
 }
 
-// diskUsed is everything: pieces, trash, and what compaction will free. It is
-// kept as a running sum, since each upload asks for it.
-func (n *Node) diskUsed() int64 { return n.used }
-
 func (n *Node) diskAvailable() int64 { return max(0, n.opt.Disk-n.used) }
 
 // reservedSpace is what must be free for an upload to be taken: 500 MB, less on

@@ -122,16 +122,19 @@ func compareWithTruth(t *testing.T, log []byte, truth simnode.Truth) {
 
 func TestTruthIsWhatTheLogSays(t *testing.T) {
 	everyScenario(t, func(t *testing.T, o simnode.Options, span time.Duration) {
-		for _, level := range []string{"debug", "error"} {
-			o.Level = level
-			n, log := run(t, span, o)
-			compareWithTruth(t, log, n.Truth())
+		if o.Scenario == simnode.Healthy {
+			span /= 2
 		}
+		n, log := run(t, span, o)
+		compareWithTruth(t, log, n.Truth())
+		o.Level = "warn"
+		n, log = run(t, span, o)
+		compareWithTruth(t, log, n.Truth())
 	})
 	for _, version := range []string{"1.60.3", "1.71.2", "1.79.4", "1.86.2", "1.99.3", "1.104.5", "1.113.5", "1.116.7", "1.122.10", "1.145.3", "1.146.5", "1.150.0"} {
 		t.Run(version, func(t *testing.T) {
 			for _, level := range []string{"debug", "info"} {
-				n, log := run(t, 3*day, simnode.Options{Seed: 11, Version: version, Updates: noUpdates, Level: level, Rate: 100, JoinedAge: 90 * day})
+				n, log := run(t, 30*time.Hour, simnode.Options{Seed: 11, Version: version, Updates: noUpdates, Level: level, Rate: 100, JoinedAge: 90 * day})
 				compareWithTruth(t, log, n.Truth())
 			}
 		})

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/simnode"
+)
+
+// syncBuffer is a buffer that may be read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func TestWrongUseSaysWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want string
+	}{
+		{"", "--log"},
+		{"extra --log x", "extra"},
+		{"--scenario strange --log x", "failing-audits"},
+		{"--history soon --log x", "soon"},
+		{"--node name=A,log=x --node name=A,log=y", "two nodes"},
+		{"--node name=A,colour=red", "colour=red"},
+		{"--seed -1 --log x", "seed"},
+		{"--nonsense", "nonsense"},
+	} {
+		var out, err bytes.Buffer
+		if code := run(context.Background(), strings.Fields(c.args), &out, &err); code != 2 || !strings.Contains(err.String(), c.want) {
+			t.Errorf("simnode %s: exit %d, %q; want 2 and a word about %q", c.args, code, err.String(), c.want)
+		}
+	}
+	var out, err bytes.Buffer
+	if code := run(context.Background(), []string{"--help"}, &out, &err); code != 0 || !strings.Contains(err.String(), "flaky-uplink") {
+		t.Errorf("--help: exit %d, %q", code, err.String())
+	}
+	// what only the node itself can refuse
+	if code := run(context.Background(), strings.Fields("--log x --version 1.2.3"), &out, &err); code != 1 {
+		t.Errorf("version 1.2.3: exit %d", code)
+	}
+}
+
+func TestNodesTakeWhatTheyDoNotSayFromTheFlags(t *testing.T) {
+	c, err := parse(strings.Fields("--history 48h --level debug --speed 5 --node name=A,log=a.log,listen=:1 --node name=B,scenario=dead,log=b.log,history=2h,seed=9"), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.nodes) != 2 {
+		t.Fatalf("%d nodes", len(c.nodes))
+	}
+	a, b := c.nodes[0], c.nodes[1]
+	if a.History != 48*time.Hour || b.History != 2*time.Hour || a.Speed != 5 || b.Speed != 5 || a.Node.Level != "debug" {
+		t.Errorf("A %+v\nB %+v", a, b)
+	}
+	if b.Node.Scenario != simnode.Dead || b.Node.Seed != 9 || a.Node.Seed != 1 || b.Listen != "" {
+		t.Errorf("A %+v\nB %+v", a, b)
+	}
+}
+
+func TestServesUntilInterrupted(t *testing.T) {
+	folder := t.TempDir()
+	truthFile := filepath.Join(folder, "truth.json")
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	var out, errOut syncBuffer
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{
+			"--history", "3h", "--truth", truthFile,
+			"--node", "name=A,log=" + folder + "/a.log,listen=127.0.0.1:0",
+			"--node", "name=B,scenario=html-instead-of-json,listen=127.0.0.1:0,format=json,log=" + folder + "/b.log",
+		}, &out, &errOut)
+	}()
+	var truths []simnode.Truth
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		if data, err := os.ReadFile(truthFile); err == nil && json.Unmarshal(data, &truths) == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no truth; output %q %q", out.String(), errOut.String())
+		}
+		wait := time.NewTimer(10 * time.Millisecond)
+		<-wait.C
+	}
+	specs := strings.Fields(out.String())
+	if len(specs) != 2 || !strings.HasPrefix(specs[0], "A:"+folder+"/a.log:http://127.0.0.1:") {
+		t.Fatalf("specs %q", specs)
+	}
+	for i, want := range []string{"application/json", "text/html"} {
+		_, url, _ := strings.Cut(specs[i], ".log:")
+		answer, err := http.Get(url + "/api/sno/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if got := answer.Header.Get("Content-Type"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s answers with %s", specs[i], got)
+		}
+	}
+	interrupt()
+	if got := <-code; got != 0 {
+		t.Errorf("interrupted: exit %d, %q", got, errOut.String())
+	}
+	data, err := os.ReadFile(truthFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &truths); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"a.log", "b.log"} {
+		log, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := int64(bytes.Count(log, []byte("\n"))); got != truths[i].Log.FileLines || got == 0 {
+			t.Errorf("%s has %d lines, the truth says %d", name, got, truths[i].Log.FileLines)
+		}
+	}
+}
+
+func TestBigLogToAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "big.log")
+	var out, errOut bytes.Buffer
+	if code := run(context.Background(), []string{"--big-log", path, "--lines", "5000", "--format", "json"}, &out, &errOut); code != 0 {
+		t.Fatalf("exit %d: %s", code, errOut.String())
+	}
+	log, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(log, []byte("\n")); got != 5000 || log[0] != '{' || !strings.Contains(out.String(), "5000 lines") {
+		t.Errorf("%d lines beginning with %q; said %q", got, log[:1], out.String())
+	}
+	if code := run(context.Background(), []string{"--big-log", filepath.Join(path, "x")}, &out, &errOut); code != 1 {
+		t.Errorf("an impossible file: exit %d", code)
+	}
+}
