@@ -91,7 +91,10 @@ func selectNodes(entries []string, all []concern.Watched) ([]concern.Watched, er
 		names[i] = node.Name
 	}
 	for _, name := range selector.Names() {
-		if !slices.Contains(names, name) {
+		switch {
+		case len(names) == 0:
+			return nil, fmt.Errorf("there is no node %q: none is configured", name)
+		case !slices.Contains(names, name):
 			return nil, fmt.Errorf("there is no node %q; the nodes are %s", name, strings.Join(names, ", "))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,16 +46,18 @@ const (
 	tolerableSkew = 10 * time.Second
 )
 
-// Check looks at the store and at every node at once, and answers before the
-// context ends.
+// Check looks at the store and at every node at once, and answers soon after the
+// context ends, whatever hangs.
 func (f *Fleet) Check(ctx context.Context) []Check {
 	current, report := f.Settings()
-	checks := checkSettings(current, report)
-	checks = append(checks, f.checkStore(ctx)...)
-
 	statuses := f.Statuses()
-	results := make([][]Check, len(current.Nodes))
+	results := make([][]Check, 1+len(current.Nodes))
 	var group sync.WaitGroup
+	group.Go(func() {
+		results[0] = inTime(ctx, func() []Check { return f.checkStore(ctx) }, func(why string) []Check {
+			return []Check{{Name: "store", Verdict: Failure, Message: "the store could not be checked: " + why, Mend: "check the disk of the data folder"}}
+		})
+	})
 	for i, node := range current.Nodes {
 		status := Status{Name: node.Name}
 		for _, s := range statuses {
@@ -62,20 +65,40 @@ func (f *Fleet) Check(ctx context.Context) []Check {
 				status = s
 			}
 		}
-		group.Go(func() {
-			defer func() {
-				if cause := recover(); cause != nil {
-					results[i] = []Check{{Node: node.Name, Name: "plugin", Verdict: Failure, Message: fmt.Sprintf("checking this node failed: %v", cause), Mend: "report this as an error of the plugin"}}
-				}
-			}()
-			results[i] = f.checkNode(ctx, node, status, current)
-		})
+		group.Go(func() { results[1+i] = f.checkNode(ctx, node, status, current) })
 	}
 	group.Wait()
-	for _, result := range results {
-		checks = append(checks, result...)
+	return append(checkSettings(current, report), slices.Concat(results...)...)
+}
+
+// checkGrace is how long a check that ends with its context may take to say so.
+const checkGrace = 300 * time.Millisecond
+
+// inTime runs a check that may hang in a file system, where nothing interrupts it,
+// or fail. It then answers what otherwise makes of the reason.
+func inTime[T any](ctx context.Context, check func() T, otherwise func(why string) T) T {
+	result := make(chan T, 1)
+	go func() {
+		defer func() {
+			if cause := recover(); cause != nil {
+				result <- otherwise(fmt.Sprintf("an error in the plugin: %v", cause))
+			}
+		}()
+		result <- check()
+	}()
+	select {
+	case r := <-result:
+		return r
+	case <-ctx.Done():
 	}
-	return checks
+	timer := time.NewTimer(checkGrace)
+	defer timer.Stop()
+	select {
+	case r := <-result:
+		return r
+	case <-timer.C:
+		return otherwise("no answer in the time of this check")
+	}
 }
 
 func checkSettings(current settings.Settings, report settings.Report) []Check {
@@ -124,37 +147,81 @@ func (f *Fleet) checkStore(ctx context.Context) []Check {
 	return append(checks, Check{Name: "store", Verdict: OK, Message: fmt.Sprintf("%s is open, %d KiB", status.Path, (status.FileBytes+1023)/1024)})
 }
 
+// side is what was found out about a node's log or its API.
+type side struct {
+	nodeID string // "" if it does not say it
+	checks []Check
+}
+
 func (f *Fleet) checkNode(ctx context.Context, node settings.Node, status Status, current settings.Settings) []Check {
-	api, apiChecks := f.checkAPI(ctx, node, status, current)
-	logID, logChecks := f.checkLog(ctx, node)
-	checks := append(logChecks, apiChecks...)
+	var api, log side
+	var group sync.WaitGroup
+	group.Go(func() {
+		api = inTime(ctx, func() side {
+			answer, checks := f.checkAPI(ctx, node, status, current)
+			return side{answer.NodeID, checks}
+		}, func(why string) side {
+			return side{checks: []Check{{Name: "api", Verdict: Failure, Message: "the API could not be checked: " + why, Mend: "look at Grafana's log"}}}
+		})
+	})
+	group.Go(func() {
+		log = inTime(ctx, func() side {
+			nodeID, checks := f.checkLog(ctx, node)
+			return side{nodeID, checks}
+		}, func(why string) side {
+			return side{checks: []Check{{Name: "log_readable", Verdict: Failure, Message: fmt.Sprintf("%s could not be checked: %s", node.Log, why), Mend: "check the disk and the mount"}}}
+		})
+	})
+	group.Wait()
+	checks := append(log.checks, api.checks...)
 	switch {
-	case logID == "" || api.NodeID == "":
-	case logID == api.NodeID:
+	case log.nodeID == "" || api.nodeID == "":
+	case log.nodeID == api.nodeID:
 		checks = append(checks, Check{Name: "same_node", Verdict: OK, Message: "log and API are of the same node"})
 	default:
 		checks = append(checks, Check{Name: "same_node", Verdict: Failure,
-			Message: fmt.Sprintf("the log is of node %s, the API at %s of node %s", short(logID), status.Endpoint, short(api.NodeID)),
+			Message: fmt.Sprintf("the log is of node %s, the API at %s of node %s", short(log.nodeID), endpointOf(node, status), short(api.nodeID)),
 			Mend:    "correct the log's path or the API's address: two nodes are mixed up"})
 	}
 	for i := range checks {
 		checks[i].Node = node.Name
+		checks[i] = checks[i].excusedBy(node, f.now())
 	}
 	return checks
 }
 
+// excusedBy makes a failure that is expected a mere information: the operator has
+// retired the node, or said that it is in maintenance.
+func (c Check) excusedBy(node settings.Node, now time.Time) Check {
+	if c.Verdict != Failure && c.Verdict != Warning {
+		return c
+	}
+	switch {
+	case node.Retired:
+		c.Verdict, c.Message = Info, "retired; "+c.Message
+	case now.Before(node.MaintenanceUntil):
+		c.Verdict, c.Message = Info, fmt.Sprintf("in maintenance until %s; %s", node.MaintenanceUntil.UTC().Format("2006-01-02 15:04 UTC"), c.Message)
+	}
+	return c
+}
+
+// endpointOf is where the node's API is, as given or as found; "" if it is not known.
+func endpointOf(node settings.Node, status Status) string {
+	if node.API != "" {
+		return node.API
+	}
+	return status.Endpoint
+}
+
 // checkAPI asks the API anew, if it is known where that is.
 func (f *Fleet) checkAPI(ctx context.Context, node settings.Node, status Status, current settings.Settings) (storagenode.Status, []Check) {
-	endpoint := node.API
-	if endpoint == "" {
-		endpoint = status.Endpoint
-	}
+	endpoint := endpointOf(node, status)
 	switch {
 	case endpoint == "" && status.LastError != "":
 		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: status.LastError, Mend: "write the node's API address, for example http://localhost:14002"}}
 	case endpoint == "":
 		return storagenode.Status{}, []Check{{Name: "api", Verdict: Info, Message: "the node's API is being looked for", Mend: "save again in a moment, or write the API address"}}
-	case !current.AllowsAPI(endpoint):
+	case node.API != "" && !current.AllowsAPI(endpoint):
 		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: endpoint + " is not on this machine and remote APIs are not allowed", Mend: "allow remote APIs in the data source's settings"}}
 	}
 	http, err := storagenode.HTTPClient(current.InteractiveTimeout)
@@ -278,8 +345,10 @@ func (f *Fleet) checkLines(ctx context.Context, path string) []Check {
 		return true
 	})
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return []Check{{Name: "log_lines", Verdict: Warning, Message: "the log's end could not be read in the time of this check", Mend: "check the disk and the mount"}}
 	case err != nil:
-		return []Check{{Name: "log_lines", Verdict: Failure, Message: err.Error()}}
+		return []Check{{Name: "log_lines", Verdict: Failure, Message: err.Error(), Mend: "check the path and the disk"}}
 	case lines == 0:
 		return []Check{{Name: "log_lines", Verdict: Warning, Message: "the log has no line yet", Mend: "check that the node writes to this file (log.output)"}}
 	case parsed == 0:

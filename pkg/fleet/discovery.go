@@ -63,27 +63,35 @@ func (f *Fleet) discover(ctx context.Context, node settings.Node) (found, error)
 // takenBy is what other nodes of the fleet have already.
 type takenBy struct {
 	nodeIDs   map[string]string // node id → name
-	endpoints map[string]string // port of a local explicit endpoint → name
-	others    []string          // names of other nodes that look for an API too
+	endpoints map[string]string // address → name
+	others    []string          // names of other nodes whose API is not known yet
 }
 
 // takenLocked is called with the fleet's mu held.
 func (f *Fleet) takenLocked(name string) takenBy {
 	taken := takenBy{nodeIDs: map[string]string{}, endpoints: map[string]string{}}
-	for _, w := range f.workers {
-		other := w.currentNode()
-		if other.Name == name {
+	for otherName, w := range f.workers {
+		if otherName == name {
 			continue
 		}
-		status := w.status(f.settings.InteractiveTimeout)
-		if status.Facts.NodeID != "" && status.Endpoint != "" {
-			taken.nodeIDs[status.Facts.NodeID] = other.Name
+		w.mu.Lock()
+		api, given, failing := w.api, w.node.API, w.troubles.status != ""
+		if api.nodeID == "" && api.endpoint != "" {
+			api.nodeID = w.facts.NodeID
 		}
-		switch {
-		case other.API != "":
-			taken.endpoints[other.API] = other.Name
-		case status.Endpoint == "":
-			taken.others = append(taken.others, other.Name)
+		w.mu.Unlock()
+		if api.nodeID != "" {
+			taken.nodeIDs[api.nodeID] = otherName
+		}
+		for _, endpoint := range []string{api.endpoint, given} {
+			if endpoint != "" {
+				taken.endpoints[endpoint] = otherName
+			}
+		}
+		// A given address may be another name of one that answers here, until its node
+		// has said who it is. One that does not answer is not among those that do.
+		if given == "" && api.endpoint == "" || given != "" && api.nodeID == "" && !failing {
+			taken.others = append(taken.others, otherName)
 		}
 	}
 	return taken
@@ -174,6 +182,8 @@ func probe(ctx context.Context, hosts []string, ports []int) []found {
 	for i, host := range hosts {
 		for j, port := range ports {
 			group.Go(func() {
+				// A panic here would end the process, and there is nothing found then.
+				defer func() { _ = recover() }()
 				endpoint := "http://" + net.JoinHostPort(host, strconv.Itoa(port))
 				api, err := storagenode.NewClient(endpoint, client)
 				if err != nil {

@@ -29,8 +29,8 @@ var concerns = []concern.Concern{
 }
 
 // lockRetry is the pause between two tries to take a store that another process
-// holds.
-const lockRetry = 2 * time.Second
+// holds. Only tests change it.
+var lockRetry = 2 * time.Second
 
 func stack() string { return string(debug.Stack()) }
 
@@ -43,14 +43,15 @@ type Fleet struct {
 	log    log.Logger
 	keeper *keeper
 
-	// identifying is held while a node's history is chosen, so that no two choose
-	// the same.
-	identifying sync.Mutex
+	working sync.WaitGroup // the workers, those that were told to stop included
 
-	mu       sync.Mutex // guards everything below
+	mu       sync.Mutex // guards everything below, and the choice of histories
 	settings settings.Settings
 	report   settings.Report
 	running  bool
+	stopping chan struct{} // while it stops: closed when that is over
+	again    bool          // somebody asked while it stopped: start again
+	closed   bool          // for good
 	ctx      context.Context
 	cancel   context.CancelFunc
 	workers  map[string]*worker // by node name
@@ -58,6 +59,7 @@ type Fleet struct {
 	opening  chan struct{}      // closed when no more tries are made
 	store    *store.Store
 	storeErr error
+	keepErr  string // why the configuration could not be kept, the last time
 }
 
 func newFleet(key Key, dir string, now func() time.Time, logger log.Logger) *Fleet {
@@ -82,8 +84,8 @@ func (f *Fleet) Settings() (settings.Settings, settings.Report) {
 	return f.settings, f.report
 }
 
-func (f *Fleet) isConfigured(name string) bool {
-	for _, node := range f.currentSettings().Nodes {
+func (f *Fleet) isConfiguredLocked(name string) bool {
+	for _, node := range f.settings.Nodes {
 		if node.Name == name {
 			return true
 		}
@@ -95,23 +97,41 @@ func (f *Fleet) isConfigured(name string) bool {
 // whose settings did not change is not interrupted.
 func (f *Fleet) configure(s settings.Settings, report settings.Report) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	before := f.settings
 	f.settings, f.report = s, report
-	var ended []*worker
-	if !f.running {
-		f.startLocked()
-	} else if f.store != nil {
-		ended = f.reconcileLocked(before)
+	switch {
+	case !f.running:
+		f.beginLocked()
+	case f.store != nil:
+		f.reconcileLocked(before)
 	}
+}
+
+// resume is configure with what an earlier run kept.
+func (f *Fleet) resume(last kept, s settings.Settings, report settings.Report) {
+	f.mu.Lock()
+	f.keeper.resume(last)
 	f.mu.Unlock()
-	waitFor(ended)
+	f.configure(s, report)
+}
+
+// beginLocked starts a fleet that does not run, once it has stopped.
+func (f *Fleet) beginLocked() {
+	switch {
+	case f.closed:
+	case f.stopping != nil:
+		f.again = true
+	default:
+		f.startLocked()
+	}
 }
 
 // startLocked opens the store in the background and starts the workers when it
 // is open.
 func (f *Fleet) startLocked() {
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	f.running = true
+	f.running, f.again = true, false
 	f.opened, f.opening = make(chan struct{}), make(chan struct{})
 	go f.open(f.ctx, f.opened, f.opening)
 }
@@ -169,8 +189,9 @@ func (f *Fleet) tryOpen(ctx context.Context, opened chan struct{}, first bool) (
 }
 
 // reconcileLocked starts, changes and stops workers until they are those of the
-// settings. It answers the workers that were told to stop.
-func (f *Fleet) reconcileLocked(before settings.Settings) (ended []*worker) {
+// settings. It does not wait for those that it stops: one may hang in a file
+// system, and their requests are given up.
+func (f *Fleet) reconcileLocked(before settings.Settings) {
 	restartAll := pollingChanged(before, f.settings)
 	wanted := map[string]settings.Node{}
 	for _, node := range f.settings.Nodes {
@@ -186,24 +207,24 @@ func (f *Fleet) reconcileLocked(before settings.Settings) (ended []*worker) {
 			continue
 		}
 		w.cancel()
-		ended = append(ended, w)
 		delete(f.workers, name)
 	}
-	for name, node := range wanted {
-		if f.workers[name] != nil {
-			continue
+	for _, node := range f.settings.Nodes {
+		if f.workers[node.Name] == nil {
+			f.launchLocked(node)
 		}
-		w := newWorker(f, node)
-		ctx, cancel := context.WithCancel(f.ctx)
-		w.cancel = cancel
-		f.workers[name] = w
-		// A worker that takes another's place starts when that one has ended.
-		go func(previous []*worker) {
-			waitFor(previous)
-			w.run(ctx)
-		}(ended)
 	}
-	return ended
+}
+
+// launchLocked starts a worker. What is stored of its node is there at once, so
+// that a question after a restart finds it.
+func (f *Fleet) launchLocked(node settings.Node) {
+	w := newWorker(f, node)
+	var ctx context.Context
+	ctx, w.cancel = context.WithCancel(f.ctx)
+	f.workers[node.Name] = w
+	w.recallLocked()
+	f.working.Go(func() { w.run(ctx) })
 }
 
 // pollingChanged says whether a change concerns every node's requests.
@@ -212,25 +233,27 @@ func pollingChanged(a, b settings.Settings) bool {
 		a.AllowRemoteAPI != b.AllowRemoteAPI || a.Poll != b.Poll
 }
 
-func waitFor(workers []*worker) {
-	for _, w := range workers {
-		<-w.done
-	}
-}
-
 // touch notes that somebody asks, and starts the fleet if it had stopped because
 // nobody did.
 func (f *Fleet) touch() {
 	now := f.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
 	if !f.running {
 		f.log.Info("somebody asks again: collecting starts")
-		f.startLocked()
+		f.beginLocked()
 	}
+	failure := ""
 	if err := f.keeper.asked(f.key, f.settings, now); err != nil {
-		f.log.Error("the fleet's configuration could not be kept: after a restart it waits for the first request", "error", err)
+		failure = err.Error()
 	}
+	if failure != "" && failure != f.keepErr {
+		f.log.Error("the fleet's configuration could not be kept: after a restart it waits for the first request", "error", failure)
+	}
+	f.keepErr = failure
 }
 
 // idle says whether nobody has asked for longer than the settings allow.
@@ -240,55 +263,94 @@ func (f *Fleet) idle() bool {
 	return f.running && f.now().Sub(f.keeper.lastAsked()) > f.settings.IdleStop
 }
 
-// stop ends all work. What was recorded is committed.
+// stop ends all work. What was recorded is committed. Somebody who asks meanwhile
+// starts it again when it is over.
 func (f *Fleet) stop() error {
 	f.mu.Lock()
+	for f.stopping != nil {
+		other := f.stopping
+		f.mu.Unlock()
+		<-other
+		f.mu.Lock()
+	}
 	if !f.running {
 		f.mu.Unlock()
 		return nil
 	}
+	f.running = false
+	f.stopping = make(chan struct{})
 	f.cancel()
-	var ended []*worker
-	for name, w := range f.workers {
-		ended = append(ended, w)
-		delete(f.workers, name)
-	}
+	f.workers = map[string]*worker{}
 	opening := f.opening
 	f.mu.Unlock()
 
 	<-opening
-	waitFor(ended)
+	f.working.Wait()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.running = false
 	closing := f.store
 	f.store = nil
-	if closing == nil {
-		return nil
+	f.mu.Unlock()
+	var err error
+	if closing != nil {
+		err = closing.Close()
 	}
-	return closing.Close()
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.stopping)
+	f.stopping = nil
+	if f.again {
+		f.beginLocked()
+	}
+	return err
+}
+
+// close ends all work for good.
+func (f *Fleet) close() error {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	return f.stop()
 }
 
 // openStore waits until the store is open or cannot be opened, and answers it.
 func (f *Fleet) openStore(ctx context.Context) (*store.Store, error) {
 	f.touch()
-	f.mu.Lock()
-	opened := f.opened
-	f.mu.Unlock()
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the store in %s is still being opened: %w", f.dir, ctx.Err())
-	case <-opened:
+	for {
+		f.mu.Lock()
+		ready, stopping := f.opened, f.stopping
+		f.mu.Unlock()
+		if stopping != nil {
+			ready = stopping
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the store in %s is still being opened: %w", f.dir, ctx.Err())
+		case <-ready:
+		}
+		if opened, err, ok := f.storeAfter(ready); ok {
+			return opened, err
+		}
 	}
+}
+
+// storeAfter is the store, once ready was waited for; ok is false if there is
+// something else to wait for by now.
+func (f *Fleet) storeAfter(ready chan struct{}) (opened *store.Store, err error, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.store == nil {
-		if f.storeErr == nil {
-			return nil, errors.New("the store is closed")
-		}
-		return nil, f.storeErr
+	switch {
+	case f.store != nil:
+		return f.store, nil, true
+	case f.closed:
+		return nil, errors.New("the plugin is shutting down: the store is closed"), true
+	case f.stopping != nil || f.running && f.opened != ready:
+		return nil, nil, false
+	case !f.running: // it stopped after this question had been noted
+		f.beginLocked()
+		return nil, nil, false
 	}
-	return f.store, nil
+	return nil, f.storeErr, true
 }
 
 // Statuses are the fleet's nodes in the operator's order.

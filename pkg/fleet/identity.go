@@ -39,23 +39,29 @@ func (id identity) put(into *store.Batch, history string) error {
 }
 
 // historyFor chooses the key of a node's history. nodeID is "" before the node
-// has said it. configured says whether a name is one of the fleet's nodes: the
-// histories of those are not up for adoption.
-func historyFor(known map[string]identity, name, key, nodeID string, configured func(name string) bool) string {
-	adoptable := func(id identity) bool { return id.Name == name || !configured(id.Name) }
+// has said it. A history of the node's id is the node's, whatever its name was: an
+// operator may have renamed the node, or exchanged two names. configured says
+// whether a name is one of the fleet's nodes: the histories of those are not found
+// by their key alone. held says whether another node, which is known to have this
+// id too, records there.
+func historyFor(known map[string]identity, name, key, nodeID string, configured func(name string) bool, held func(history string) bool) string {
+	find := func(matches func(history string, id identity) bool) (string, bool) {
+		return choose(known, func(h string, id identity) bool { return matches(h, id) && !held(h) })
+	}
 	if nodeID != "" {
-		if history, ok := choose(known, func(_ string, id identity) bool { return id.NodeID == nodeID && id.Name == name }); ok {
+		if history, ok := find(func(_ string, id identity) bool { return id.NodeID == nodeID && id.Name == name }); ok {
 			return history
 		}
-		if history, ok := choose(known, func(_ string, id identity) bool { return id.NodeID == nodeID && adoptable(id) }); ok {
+		if history, ok := find(func(_ string, id identity) bool { return id.NodeID == nodeID }); ok {
 			return history
 		}
 	}
 	fits := func(id identity) bool { return nodeID == "" || id.NodeID == "" || id.NodeID == nodeID }
-	if history, ok := choose(known, func(_ string, id identity) bool { return id.Name == name && fits(id) }); ok {
+	if history, ok := find(func(_ string, id identity) bool { return id.Name == name && fits(id) }); ok {
 		return history
 	}
-	if history, ok := choose(known, func(h string, id identity) bool { return h == key && adoptable(id) && fits(id) }); ok {
+	adoptable := func(id identity) bool { return id.Name == name || !configured(id.Name) }
+	if history, ok := find(func(h string, id identity) bool { return h == key && adoptable(id) && fits(id) }); ok {
 		return history
 	}
 	history := key

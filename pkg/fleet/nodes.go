@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -38,6 +39,7 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 		}
 		rows = append(rows, r)
 	}
+	slices.SortStableFunc(rows, func(a, b row) int { return trouble[a.State] - trouble[b.State] })
 	text := func(name string, of func(row) string) *data.Field {
 		return frames.Column(name, nil, each(rows, of))
 	}
@@ -93,6 +95,9 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 	}
 	return data.Frames{table}, nil
 }
+
+// trouble orders the states, the worst first.
+var trouble = map[State]int{Unreachable: 0, Slow: 1, Connecting: 2, Connected: 3}
 
 // stateConfig colours the states: only what answers is green.
 var stateConfig = &data.FieldConfig{Mappings: data.ValueMappings{data.ValueMapper{

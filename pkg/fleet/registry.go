@@ -42,8 +42,18 @@ type Options struct {
 	Dir string
 	// Warning says why Dir is not what the operator would expect; health shows it.
 	Warning string
-	Logger  log.Logger
+	Logger  log.Logger       // nil: none
 	Now     func() time.Time // nil: time.Now
+}
+
+func (o Options) complete() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = log.NewNullLogger()
+	}
+	return o
 }
 
 // Registry owns every fleet of the process. Plugin instances come and go; the
@@ -63,10 +73,7 @@ const idleCheck = time.Hour
 
 // NewRegistry makes a registry without fleets.
 func NewRegistry(options Options) *Registry {
-	if options.Now == nil {
-		options.Now = time.Now
-	}
-	r := &Registry{options: options, fleets: map[Key]*Fleet{}, stop: make(chan struct{}), done: make(chan struct{})}
+	r := &Registry{options: options.complete(), fleets: map[Key]*Fleet{}, stop: make(chan struct{}), done: make(chan struct{})}
 	go r.stopIdle()
 	return r
 }
@@ -85,13 +92,20 @@ func (r *Registry) stopIdle() {
 			return
 		case <-ticker.C:
 		}
-		for _, f := range r.all() {
-			if f.idle() {
-				f.log.Info("nobody has asked this data source for long: collecting stops, its data stays")
-				if err := f.stop(); err != nil {
-					f.log.Error("stopping the fleet failed", "error", err)
-				}
-			}
+		r.stopUnasked()
+	}
+}
+
+// stopUnasked stops the fleets that nobody has asked for longer than their settings
+// allow.
+func (r *Registry) stopUnasked() {
+	for _, f := range r.all() {
+		if !f.idle() {
+			continue
+		}
+		f.log.Info("nobody has asked this data source for long: collecting stops, its data stays")
+		if err := f.stop(); err != nil {
+			f.log.Error("stopping the fleet failed", "error", err)
 		}
 	}
 }
@@ -157,8 +171,7 @@ func (r *Registry) Resume() error {
 		if failed != nil {
 			return errors.Join(err, failed)
 		}
-		f.keeper.resume(kept)
-		f.configure(s, report)
+		f.resume(kept, s, report)
 	}
 	return err
 }
@@ -174,11 +187,10 @@ func (r *Registry) Close(ctx context.Context) error {
 	r.closed = true
 	r.mu.Unlock()
 	close(r.stop)
-	<-r.done
 	fleets := r.all()
 	errs := make(chan error, len(fleets))
 	for _, f := range fleets {
-		go func() { errs <- f.stop() }()
+		go func() { errs <- f.close() }()
 	}
 	var err error
 	for range fleets {
@@ -188,6 +200,10 @@ func (r *Registry) Close(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(err, fmt.Errorf("a fleet did not stop in time: %w", ctx.Err()))
 		}
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
 	}
 	return err
 }
@@ -263,13 +279,22 @@ func (k *keeper) asked(key Key, s settings.Settings, now time.Time) error {
 	return nil
 }
 
-// writeWhole writes a file so that a reader sees the old or the new one, whole.
+// writeWhole writes a file so that a reader sees the old or the new one, whole, also
+// after a power cut.
 func writeWhole(name string, content []byte) error {
 	temporary := name + ".tmp-" + strconv.Itoa(os.Getpid())
-	if err := os.WriteFile(temporary, content, 0o600); err != nil {
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, name); err != nil {
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(temporary, name)
+	}
+	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
 	return nil

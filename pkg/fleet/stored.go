@@ -32,6 +32,7 @@ func Kept(dir string) ([]Key, error) {
 // OpenStored opens a kept fleet to answer queries from what is stored; nothing is
 // collected. The error is a *store.LockedError while a plugin holds the store.
 func OpenStored(options Options, key Key) (*Fleet, error) {
+	options = options.complete()
 	dir := filepath.Join(options.Dir, key.folder())
 	kept, err := readKept(filepath.Join(dir, keptFile))
 	if err != nil {
@@ -50,14 +51,13 @@ func OpenStored(options Options, key Key) (*Fleet, error) {
 	known := identities(opened)
 	for _, node := range f.settings.Nodes {
 		w := newWorker(f, node)
-		w.history = historyFor(known, node.Name, node.Key, "", f.isConfigured)
+		w.history = historyFor(known, node.Name, node.Key, "", f.isConfiguredLocked, w.heldLocked)
 		w.facts = readFacts(opened, w.history)
 		w.started = w.facts.At
-		close(w.done)
 		f.workers[node.Name] = w
 	}
 	return f, nil
 }
 
 // Close ends all work of a fleet that no registry owns.
-func (f *Fleet) Close() error { return f.stop() }
+func (f *Fleet) Close() error { return f.close() }

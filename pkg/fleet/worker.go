@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,19 +19,21 @@ import (
 )
 
 const (
-	firstRetry = 5 * time.Second
 	// discoveryRetry bounds the pause between two searches for an API.
 	discoveryRetry = 5 * time.Minute
 	// maxOffset bounds how far into its interval a node is polled.
 	maxOffset = time.Minute
 )
 
+// firstRetry is the pause after a first failure. Only tests change it.
+var firstRetry = 5 * time.Second
+
 // worker watches one node: it finds its API and polls it, for ever.
 type worker struct {
 	fleet  *Fleet
+	store  *store.Store
 	log    log.Logger
 	cancel context.CancelFunc
-	done   chan struct{}
 
 	mu         sync.Mutex // guards everything below
 	node       settings.Node
@@ -39,17 +43,33 @@ type worker struct {
 	state      State
 	since      time.Time
 	started    time.Time
-	endpoint   string
+	api        found     // whom it asks; its endpoint is "" while it is being looked for
 	asking     time.Time // when the request under way began, else zero
 	success    time.Time
-	failure    string
+	troubles   troubles
 	failedAt   time.Time
 	panics     int
 }
 
+// troubles are what went wrong the last time, by what was asked for; "" is nothing.
+type troubles struct {
+	status  string // nothing else was asked for then
+	scores  string
+	payouts string
+	record  string // what was answered could not be recorded
+}
+
+func (t troubles) String() string {
+	if t.status != "" {
+		return t.status
+	}
+	parts := slices.DeleteFunc([]string{t.scores, t.payouts, t.record}, func(part string) bool { return part == "" })
+	return strings.Join(parts, "; ")
+}
+
 func newWorker(f *Fleet, node settings.Node) *worker {
 	now := f.now()
-	return &worker{fleet: f, node: node, state: Connecting, since: now, started: now, done: make(chan struct{}), log: f.log.With("node", node.Name)}
+	return &worker{fleet: f, store: f.store, node: node, state: Connecting, since: now, started: now, log: f.log.With("node", node.Name)}
 }
 
 func (w *worker) currentNode() settings.Node {
@@ -73,8 +93,8 @@ func (w *worker) status(patience time.Duration) Status {
 	s := Status{
 		Name: w.node.Name, Key: w.node.Key,
 		State: w.state, Since: w.since, Started: w.started,
-		Endpoint: w.endpoint, LastSuccess: w.success,
-		LastError: w.failure, LastErrorAt: w.failedAt,
+		Endpoint: w.api.endpoint, LastSuccess: w.success,
+		LastError: w.troubles.String(), LastErrorAt: w.failedAt,
 		Facts: w.facts,
 	}
 	if s.LastSuccess.IsZero() {
@@ -99,7 +119,6 @@ func (w *worker) setState(state State, now time.Time) {
 // run is the worker's life. A panic is logged and counted, and the work starts
 // again: one odd answer must not end the watch over a node.
 func (w *worker) run(ctx context.Context) {
-	defer close(w.done)
 	for pause := firstRetry; ctx.Err() == nil; pause = min(2*pause, discoveryRetry) {
 		if w.guarded(ctx) {
 			return
@@ -113,13 +132,13 @@ func (w *worker) guarded(ctx context.Context) (finished bool) {
 		if cause := recover(); cause != nil {
 			w.mu.Lock()
 			w.panics++
-			w.failure, w.failedAt = fmt.Sprintf("an error in the plugin stopped the watch over this node, it starts again: %v", cause), w.fleet.now()
+			w.troubles.status, w.failedAt = fmt.Sprintf("an error in the plugin stopped the watch over this node, it starts again: %v", cause), w.fleet.now()
+			w.asking = time.Time{}
 			w.setState(Unreachable, w.failedAt)
 			w.mu.Unlock()
 			w.log.Error("watching the node failed, it starts again", "cause", cause, "stack", stack())
 		}
 	}()
-	w.recall()
 	w.watch(ctx)
 	return true
 }
@@ -136,39 +155,59 @@ func wait(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// recall takes up what is stored of the node.
-func (w *worker) recall() {
-	f := w.fleet
-	f.identifying.Lock()
-	defer f.identifying.Unlock()
-	known := identities(f.store)
-	w.mu.Lock()
-	name, key := w.node.Name, w.node.Key
-	w.mu.Unlock()
-	history := historyFor(known, name, key, "", f.isConfigured)
+// recallLocked takes up what is stored of the node; the caller holds the fleet's mu.
+func (w *worker) recallLocked() {
+	known := identities(w.store)
+	node := w.currentNode()
+	history := historyFor(known, node.Name, node.Key, "", w.fleet.isConfiguredLocked, w.heldLocked)
 	if _, ok := known[history]; !ok {
-		w.claim(history, identity{Name: name})
+		w.claim(history, identity{Name: node.Name})
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.history = history
-	w.facts = readFacts(f.store, history)
+	w.facts = readFacts(w.store, history)
+}
+
+// heldLocked says whether another node, which has said who it is, records in a
+// history; the caller holds the fleet's mu.
+func (w *worker) heldLocked(history string) bool {
+	for _, other := range w.fleet.workers {
+		if other != w && other.records(history) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *worker) records(history string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.identified && w.history == history
+}
+
+// waitsFor says whether the worker took up a history without knowing yet whether it
+// is its node's.
+func (w *worker) waitsFor(history string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.identified && w.history == history
 }
 
 // identify makes sure that the history is this node's, now that it said who it is.
 func (w *worker) identify(nodeID string) {
 	f := w.fleet
-	f.identifying.Lock()
-	defer f.identifying.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	w.mu.Lock()
 	name, key, before := w.node.Name, w.node.Key, w.history
 	done := w.identified && w.facts.NodeID == nodeID
 	w.mu.Unlock()
-	if done {
+	if done || f.workers[name] != w { // the latter: it was told to stop
 		return
 	}
-	known := identities(f.store)
-	history := historyFor(known, name, key, nodeID, f.isConfigured)
+	known := identities(w.store)
+	history := historyFor(known, name, key, nodeID, f.isConfiguredLocked, w.heldLocked)
 	if known[history] != (identity{Name: name, NodeID: nodeID}) {
 		w.claim(history, identity{Name: name, NodeID: nodeID})
 	}
@@ -179,12 +218,22 @@ func (w *worker) identify(nodeID string) {
 		w.record(batch)
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if history != before {
-		w.log.Info("the node has a history under another name, it goes on there", "history", history)
-		w.facts = readFacts(f.store, history)
+		if _, ok := known[history]; ok {
+			w.log.Info("the node has a history from before, it goes on there", "history", history)
+		} else {
+			w.log.Info("this is another node than was known by this name, it begins its own history", "history", history)
+		}
+		w.facts = readFacts(w.store, history)
 	}
 	w.history, w.identified = history, true
+	w.mu.Unlock()
+	// Who took it up for their name's sake look for another.
+	for _, other := range f.workers {
+		if other != w && other.waitsFor(history) {
+			other.recallLocked()
+		}
+	}
 }
 
 func (w *worker) claim(history string, id identity) {
@@ -197,7 +246,7 @@ func (w *worker) claim(history string, id identity) {
 }
 
 func (w *worker) record(batch *store.Batch) {
-	if err := w.fleet.store.Record(batch); err != nil {
+	if err := w.store.Record(batch); err != nil {
 		w.log.Error("what the node said could not be recorded", "error", err)
 	}
 }
@@ -235,7 +284,7 @@ func (w *worker) connect(ctx context.Context) (api *storagenode.Client, discover
 		if err == nil {
 			if api, err = w.client(target.endpoint, current.BackgroundTimeout); err == nil {
 				w.mu.Lock()
-				w.endpoint = target.endpoint
+				w.api = target
 				w.mu.Unlock()
 				return api, target.nodeID, true
 			}
@@ -258,8 +307,8 @@ func (w *worker) client(endpoint string, timeout time.Duration) (*storagenode.Cl
 func (w *worker) failed(err error, state State) {
 	now := w.fleet.now()
 	w.mu.Lock()
-	repeated := w.failure == err.Error()
-	w.failure, w.failedAt = err.Error(), now
+	repeated := w.troubles.status == err.Error()
+	w.troubles.status, w.failedAt = err.Error(), now
 	w.setState(state, now)
 	w.mu.Unlock()
 	if !repeated {
@@ -272,16 +321,14 @@ func (w *worker) failed(err error, state State) {
 func (w *worker) poll(ctx context.Context, api *storagenode.Client, discoveredID string) (search bool) {
 	current := w.fleet.currentSettings()
 	key := w.currentNode().Key
-	kinds := []*schedule{
-		newSchedule(current.Poll.Status, key),
-		newSchedule(current.Poll.Scores, key),
-		newSchedule(current.Poll.Payouts, key),
-	}
+	status := newSchedule(current.Poll.Status, key)
+	scores := newSchedule(current.Poll.Scores, key)
+	payouts := newSchedule(current.Poll.Payouts, key)
 	for {
 		now := w.fleet.now()
-		status, scores, payouts := kinds[0].due(now), kinds[1].due(now), kinds[2].due(now)
-		if status || scores || payouts {
-			r := w.round(ctx, api, discoveredID, scores, payouts)
+		wantScores, wantPayouts := scores.due(now), payouts.due(now)
+		if status.due(now) || wantScores || wantPayouts {
+			r := w.round(ctx, api, discoveredID, wantScores, wantPayouts)
 			if ctx.Err() != nil {
 				return false
 			}
@@ -289,30 +336,32 @@ func (w *worker) poll(ctx context.Context, api *storagenode.Client, discoveredID
 				return true
 			}
 			now = w.fleet.now()
-			kinds[0].done(now, r.status)
-			if scores {
-				kinds[1].done(now, r.scores)
+			status.done(now, r.answered)
+			if wantScores && r.answered {
+				scores.done(now, r.scores == nil)
 			}
-			if payouts {
-				kinds[2].done(now, r.payouts)
+			if wantPayouts && r.answered {
+				payouts.done(now, r.payouts == nil)
 			}
 		}
-		next := kinds[0].next
-		for _, s := range kinds[1:] {
-			if s.next.Before(next) {
+		next := status.next
+		// What is still due now waits for the node to answer again, and comes with it.
+		for _, s := range []*schedule{scores, payouts} {
+			if !s.due(now) && s.next.Before(next) {
 				next = s.next
 			}
 		}
-		if !wait(ctx, max(next.Sub(w.fleet.now()), time.Millisecond)) {
+		if !wait(ctx, max(next.Sub(now), time.Millisecond)) {
 			return false
 		}
 	}
 }
 
-// outcome says which parts of a round of requests went well.
+// outcome says how a round of requests went.
 type outcome struct {
-	status, scores, payouts bool
-	otherNode               bool
+	answered        bool // the status came
+	otherNode       bool
+	scores, payouts error // nil also where they were not asked for
 }
 
 // round asks the node for its status and, where they are due, for its scores and
@@ -332,46 +381,65 @@ func (w *worker) round(ctx context.Context, api *storagenode.Client, discoveredI
 	if discoveredID != "" && status.NodeID != discoveredID {
 		w.failed(fmt.Errorf("%s was the API of node %s and is now that of node %s; it is looked for again", api.Endpoint(), short(discoveredID), short(status.NodeID)), Connecting)
 		w.mu.Lock()
-		w.endpoint = ""
+		w.api = found{}
 		w.mu.Unlock()
 		result.otherNode = true
 		return result
 	}
-	result.status = true
+	result.answered = true
 	w.identify(status.NodeID)
 	took := w.fleet.now().Sub(asked)
 
-	var failures []error
 	poll := concern.Poll{Status: &status}
 	if wantScores {
 		w.ask()
 		scores, err := api.Scores(ctx, status)
 		w.asked()
-		if err != nil {
-			failures = append(failures, err)
-		} else {
+		result.scores = err
+		if err == nil {
 			scores.At = w.fleet.now()
 			poll.Scores = &scores
-			result.scores = len(scores.Errors) == 0
-			failures = append(failures, scores.Errors...)
+			result.scores = joined(scores.Errors)
 		}
 	}
 	if wantPayouts && ctx.Err() == nil {
 		w.ask()
 		payout, err := api.EstimatedPayout(ctx)
 		w.asked()
-		if err != nil {
-			failures = append(failures, err)
-		} else {
+		result.payouts = err
+		if err == nil {
 			poll.Payout = &payout
-			result.payouts = true
 		}
 	}
 	if ctx.Err() != nil {
 		return result
 	}
-	w.learn(poll, failures, took)
+	w.learn(poll, took)
+	w.note(result, wantScores, wantPayouts)
 	return result
+}
+
+// note remembers what went wrong in a round that the node answered. What was not
+// asked for is as it was.
+func (w *worker) note(result outcome, askedScores, askedPayouts bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if askedScores {
+		w.troubles.scores = textOf(result.scores)
+	}
+	if askedPayouts {
+		w.troubles.payouts = textOf(result.payouts)
+	}
+	if result.scores != nil || result.payouts != nil {
+		w.failedAt = w.fleet.now()
+	}
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func (w *worker) ask() time.Time {
@@ -388,8 +456,8 @@ func (w *worker) asked() {
 	w.asking = time.Time{}
 }
 
-// learn records a round that the node answered.
-func (w *worker) learn(poll concern.Poll, failures []error, took time.Duration) {
+// learn records what a node answered.
+func (w *worker) learn(poll concern.Poll, took time.Duration) {
 	current := w.fleet.currentSettings()
 	now := w.fleet.now()
 	poll.At = now
@@ -403,10 +471,7 @@ func (w *worker) learn(poll concern.Poll, failures []error, took time.Duration) 
 		w.facts.EstimatedCents = &cents
 	}
 	w.success = now
-	w.failure = ""
-	if err := errors.Join(failures...); err != nil {
-		w.failure, w.failedAt = joined(failures), now
-	}
+	w.troubles.status = ""
 	state := Connected
 	if took > current.InteractiveTimeout {
 		state = Slow
@@ -419,20 +484,40 @@ func (w *worker) learn(poll concern.Poll, failures []error, took time.Duration) 
 	batch := &store.Batch{}
 	err := facts.put(batch, node.History)
 	for _, c := range concerns {
-		err = errors.Join(err, c.Record(node, poll, w.fleet.store, batch))
+		err = errors.Join(err, w.recordConcern(c, node, poll, batch))
 	}
 	if err != nil {
 		w.log.Error("a part of what the node said could not be recorded", "error", err)
 	}
 	w.record(batch)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.troubles.record = textOf(err); err != nil {
+		w.failedAt = now
+	}
 }
 
-func joined(failures []error) string {
-	text := failures[0].Error()
-	if n := len(failures) - 1; n > 0 {
-		text += fmt.Sprintf(" (and %d more)", n)
+// recordConcern is one concern's part. A panic in it must not keep the others from
+// recording.
+func (w *worker) recordConcern(c concern.Concern, node concern.Node, poll concern.Poll, into *store.Batch) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			w.log.Error("recording failed", "cause", cause, "stack", stack())
+			err = fmt.Errorf("an error in the plugin: %v", cause)
+		}
+	}()
+	return c.Record(node, poll, w.store, into)
+}
+
+// joined is the first of several errors and how many more there are.
+func joined(failures []error) error {
+	switch len(failures) {
+	case 0:
+		return nil
+	case 1:
+		return failures[0]
 	}
-	return text
+	return fmt.Errorf("%w (and %d more)", failures[0], len(failures)-1)
 }
 
 // schedule says when one kind of poll is due: at once, then at the node's own
@@ -450,7 +535,11 @@ func newSchedule(interval time.Duration, key string) *schedule {
 	return &schedule{interval: interval, offset: time.Duration(h.Sum64() % uint64(min(interval/2, maxOffset))), retry: firstRetry}
 }
 
-func (s *schedule) due(now time.Time) bool { return !now.Before(s.next) }
+// due says whether it is time. A next time further away than the interval is of
+// before the clock was set back.
+func (s *schedule) due(now time.Time) bool {
+	return !now.Before(s.next) || s.next.Sub(now) > s.interval
+}
 
 func (s *schedule) done(now time.Time, ok bool) {
 	regular := now.Truncate(s.interval).Add(s.offset)
