@@ -1,0 +1,291 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// writerDir makes the test binary a writer that runs until it is killed.
+const writerDir = "STORE_TEST_WRITER_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(writerDir); dir != "" {
+		if err := writeUntilKilled(dir, os.Getenv(writerLimit)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// writeUntilKilled counts: commit n holds row n of two groups and the document
+// "count" with n. After each commit it says n on its output.
+func writeUntilKilled(dir, limit string) error {
+	if limit != "" {
+		bytes, err := strconv.ParseUint(limit, 10, 64)
+		if err != nil {
+			return err
+		}
+		if err := limitFileSize(bytes); err != nil {
+			return err
+		}
+	}
+	s, err := Open(Options{Dir: dir, FlushInterval: -1, Now: func() time.Time { return start.Add(24 * time.Hour) }})
+	if err != nil {
+		return err
+	}
+	n := uint64(0)
+	if document, ok := s.Document("count"); ok {
+		n = binary.BigEndian.Uint64(document) + 1
+	}
+	failures := 0
+	for ; ; n++ {
+		batch := &Batch{}
+		at := start.Add(time.Duration(n) * time.Minute).UnixMilli()
+		batch.Add("a", at, Sample{"x", float64(n)})
+		batch.Add("b", at, Sample{"y", float64(n) / 3})
+		batch.Put("count", binary.BigEndian.AppendUint64(nil, n))
+		if err := s.Record(batch); err != nil {
+			return err
+		}
+		err := s.Flush()
+		if err == nil && n%7 == 6 {
+			err = s.Seal()
+		}
+		if err == nil && n%50 == 49 {
+			s.writing.Lock()
+			err = s.compact()
+			s.writing.Unlock()
+		}
+		if err != nil {
+			if failures++; limit == "" || failures > 20 {
+				return err
+			}
+		}
+		fmt.Println(n)
+	}
+}
+
+// verify opens the folder and checks that rows, the other group's rows and the
+// document tell of the same commits, without a gap. It answers how many.
+func verify(t *testing.T, dir string) uint64 {
+	t.Helper()
+	s := open(t, dir)
+	defer func() { check(t, s.Close()) }()
+	document, ok := s.Document("count")
+	if !ok {
+		if got := content(t, s, "a"); len(got) > 0 {
+			t.Fatalf("there is no count, and %d columns", len(got))
+		}
+		return 0
+	}
+	count := binary.BigEndian.Uint64(document) + 1
+	a, b := content(t, s, "a")["x"], content(t, s, "b")["y"]
+	if uint64(len(a)) != count || uint64(len(b)) != count {
+		t.Fatalf("the document says %d commits, the groups have %d and %d rows", count, len(a), len(b))
+	}
+	for n := range count {
+		at := start.Add(time.Duration(n) * time.Minute).UnixMilli()
+		if a[at] != float64(n) || b[at] != float64(n)/3 {
+			t.Fatalf("row %d has %v and %v", n, a[at], b[at])
+		}
+	}
+	if status := s.Status(); len(status.Damage) > 0 && !onlyTorn(status.Damage) {
+		t.Fatalf("after a kill there is damage: %q", status.Damage)
+	}
+	return count
+}
+
+// onlyTorn says whether the damage is a command that the kill cut short.
+func onlyTorn(damage []string) bool {
+	return len(damage) == 1 && strings.Contains(damage[0], "could not be read")
+}
+
+func writer(ctx context.Context, t *testing.T, dir string, environment ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	executable, err := os.Executable()
+	check(t, err)
+	command := exec.CommandContext(ctx, executable)
+	command.Env = append(os.Environ(), append(environment, writerDir+"="+dir)...)
+	said := &bytes.Buffer{}
+	command.Stdout, command.Stderr = said, os.Stderr
+	return command, said
+}
+
+// lastSaid is the number of commits that the writer said were done.
+func lastSaid(said *bytes.Buffer) uint64 {
+	lines := strings.Split(strings.TrimSpace(said.String()), "\n")
+	last, err := strconv.ParseUint(lines[len(lines)-1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return last + 1
+}
+
+func TestKilledAtRandomMomentsNothingCommittedIsLost(t *testing.T) {
+	kills := 200
+	if testing.Short() {
+		kills = 10
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	dir := t.TempDir()
+	for range kills {
+		command, said := writer(t.Context(), t, dir)
+		check(t, command.Start())
+		timer := time.AfterFunc(time.Duration(5+random.IntN(60))*time.Millisecond, func() { _ = command.Process.Kill() })
+		err := command.Wait()
+		timer.Stop()
+		if command.ProcessState.ExitCode() == 1 {
+			t.Fatalf("the writer failed: %v", err)
+		}
+		done := lastSaid(said)
+		if count := verify(t, dir); count < done {
+			t.Fatalf("the writer said %d commits were done, %d are there", done, count)
+		}
+	}
+	if count := verify(t, dir); count < uint64(kills) {
+		t.Errorf("only %d commits over %d kills: the writer hardly ran", count, kills)
+	}
+}
+
+func TestAFileCutAnywhereInItsLastCommitsOpens(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	commit := func(n int) {
+		batch := &Batch{}
+		batch.Add("a", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"x", float64(n)})
+		batch.Add("b", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"y", float64(n) / 3})
+		batch.Put("count", binary.BigEndian.AppendUint64(nil, uint64(n)))
+		check(t, s.Record(batch))
+		check(t, s.Flush())
+	}
+	for n := range 4 {
+		commit(n)
+	}
+	check(t, s.Seal())
+	before := fileSize(t, dir)
+	for n := 4; n < 7; n++ {
+		commit(n)
+	}
+	whole, err := os.ReadFile(filepath.Join(dir, FileName))
+	check(t, err)
+	ends := 0
+	for cut := before; cut <= len(whole); cut++ {
+		folder := t.TempDir()
+		check(t, os.WriteFile(filepath.Join(folder, FileName), whole[:cut], 0o600))
+		want := 4 + bytes.Count(whole[before:cut], []byte("w:"))
+		if count := verify(t, folder); count > uint64(want) || count+1 < uint64(want) || count < 4 {
+			t.Fatalf("cut at %d of %d: %d commits, of %d begun", cut, len(whole), count, want)
+		} else if count == 7 {
+			ends++
+		}
+	}
+	if ends == 0 {
+		t.Error("the whole file does not hold all commits")
+	}
+}
+
+func fileSize(t *testing.T, dir string) int {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, FileName))
+	check(t, err)
+	return int(info.Size())
+}
+
+// Whatever happens to bytes inside values, the store opens, keeps what was not
+// hit, answers no value that was never written, and says what is lost.
+func TestDamagedPagesAndBytesNeverPassForData(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	valid := map[int64]float64{}
+	for n := range 600 {
+		at := start.Add(time.Duration(n) * time.Minute)
+		value := float64(n) * 1.1
+		valid[at.UnixMilli()] = value
+		record(t, s, "a", at, Sample{"x", value})
+		check(t, s.Flush())
+		if n == 300 {
+			check(t, s.Seal())
+		}
+	}
+	check(t, s.Close())
+	whole, err := os.ReadFile(filepath.Join(dir, FileName))
+	check(t, err)
+	random := rand.New(rand.NewPCG(5, 6))
+	rounds := 60
+	if testing.Short() {
+		rounds = 10
+	}
+	lost := 0
+	for round := range rounds {
+		harmed := bytes.Clone(whole)
+		at := random.IntN(len(harmed))
+		if round%2 == 0 {
+			harmed[at] ^= byte(1 << random.IntN(8))
+		} else {
+			clear(harmed[at/4096*4096 : min(len(harmed), at/4096*4096+4096)])
+		}
+		folder := t.TempDir()
+		check(t, os.WriteFile(filepath.Join(folder, FileName), harmed, 0o600))
+		s := open(t, folder)
+		got := content(t, s, "a")
+		for column, samples := range got {
+			for at, value := range samples {
+				if column != "x" || valid[at] != value {
+					t.Fatalf("round %d: at %d stands %s=%v, which nobody wrote", round, at, column, value)
+				}
+			}
+		}
+		status := s.Status()
+		if len(got["x"]) < len(valid) {
+			lost++
+			if len(status.Damage) == 0 || len(status.CorruptCopies) == 0 {
+				t.Fatalf("round %d: %d samples are lost and nothing was said", round, len(valid)-len(got["x"]))
+			}
+		}
+		record(t, s, "a", start.Add(-time.Hour), Sample{"x", 1})
+		check(t, s.Close())
+		if again := open(t, folder).Status(); len(again.Damage) > 0 {
+			t.Fatalf("round %d: after the repair there is damage: %q", round, again.Damage)
+		}
+	}
+	if lost == 0 {
+		t.Error("no round hit anything: the test shows nothing")
+	}
+}
+
+// A disk that is full in the middle of a commit or of a compaction loses what
+// could not be written, and never what was.
+func TestAFullDiskLosesNothingThatWasCommitted(t *testing.T) {
+	if !canLimitFileSize {
+		t.Skip("this system cannot limit a file's size for a test")
+	}
+	tried := 0
+	for limit := 1500; limit < 12000; limit += 777 {
+		dir := t.TempDir()
+		command, said := writer(t.Context(), t, dir, writerLimit+"="+strconv.Itoa(limit))
+		command.Stderr = nil
+		if err := command.Run(); err == nil {
+			t.Fatalf("with %d bytes the writer met no full disk", limit)
+		}
+		count := verify(t, dir)
+		if count > 0 {
+			tried++
+		}
+		_ = said
+	}
+	if tried < 5 {
+		t.Errorf("only %d limits let anything be committed", tried)
+	}
+}

@@ -1,0 +1,19 @@
+//go:build !windows
+
+package store
+
+import (
+	"os/signal"
+	"syscall"
+)
+
+const (
+	canLimitFileSize = true
+	writerLimit      = "STORE_TEST_FILE_LIMIT"
+)
+
+// limitFileSize makes writes beyond a size fail, as on a full disk.
+func limitFileSize(bytes uint64) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: bytes})
+}
