@@ -23,6 +23,9 @@ func Test(ctx context.Context) {
 // Build makes dist/: the front end, and the back end for every platform that Grafana runs on.
 func Build(ctx context.Context) error { return tasks.Build(ctx) }
 
+// Backend compiles the plugin for this machine only.
+func Backend(ctx context.Context) error { return tasks.Backend(ctx) }
+
 // Package makes the zip that is unpacked into a Grafana's plugin folder.
 func Package(ctx context.Context) error { return tasks.Package(ctx) }
 

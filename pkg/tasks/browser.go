@@ -28,18 +28,18 @@ func E2E(ctx context.Context) error {
 // browserTests runs Playwright against a Grafana of its own, which shows the demo's nodes. dist/module.js must be there.
 func browserTests(ctx context.Context) error {
 	if _, err := os.Stat("playwright.config.ts"); err != nil {
-		return skipped("browser tests skipped: there is no playwright.config.ts")
+		return skipped("there is no playwright.config.ts")
 	}
 	found, err := findGrafana()
 	if err != nil {
 		return err
 	}
 	if found == nil {
-		return skipped("browser tests skipped: " + noGrafana)
+		return skipped(noGrafana)
 	}
 	chromium := findChromium()
 	if chromium == "" {
-		return skipped("browser tests skipped: no Chromium found (install chromium, or set CHROMIUM to the browser's executable)")
+		return skipped("no Chromium found (install chromium, or set CHROMIUM to the browser's executable)")
 	}
 	if err := buildBackend(ctx, found.platform()); err != nil {
 		return err
@@ -59,7 +59,7 @@ func browserTests(ctx context.Context) error {
 		return err
 	}
 	defer running.stop()
-	env := []string{"GRAFANA_URL=" + running.address, "CHROMIUM=" + chromium, "FORCE_COLOR=0"}
+	env := []string{"GRAFANA_URL=" + running.address, "CHROMIUM=" + chromium, "NO_COLOR=1"}
 	err = command{name: "browser tests", env: env}.run(ctx, "npm", "run", "e2e")
 	if err != nil {
 		running.keepLog(os.Stdout)

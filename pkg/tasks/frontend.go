@@ -11,7 +11,8 @@ import (
 
 // npm runs a script of package.json.
 func npm(ctx context.Context, args ...string) error {
-	env := []string{"npm_config_update_notifier=false", "npm_config_fund=false", "npm_config_audit=false", "FORCE_COLOR=0"}
+	// Its output passes through a pipe, where colours would be noise; webpack takes any FORCE_COLOR for a yes.
+	env := []string{"npm_config_update_notifier=false", "npm_config_fund=false", "npm_config_audit=false", "NO_COLOR=1"}
 	return command{name: "npm " + strings.Join(args, " "), env: env}.run(ctx, "npm", args...)
 }
 

@@ -219,6 +219,10 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 // grafanaINI is the whole configuration: this Grafana is for looking at, on this machine only, so everyone on it is an
 // administrator, and nothing is sent to or fetched from the network.
 func grafanaINI(f grafanaFolders, port int) string {
+	home := "" // Grafana's own page
+	if _, err := os.Stat(f.home); err == nil {
+		home = f.home
+	}
 	return fmt.Sprintf(`[paths]
 data = %s
 logs = %s
@@ -259,7 +263,7 @@ level = info
 
 [unified_alerting.state_history]
 enabled = false
-`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, provision.PluginID, provision.PluginID, f.pluginData, f.home)
+`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, provision.PluginID, provision.PluginID, f.pluginData, home)
 }
 
 // withoutGrafanaSettings drops GF_ variables, which would overrule the configuration file.

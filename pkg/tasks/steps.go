@@ -55,17 +55,20 @@ func (s *steps) run(ctx context.Context, name string, do func(context.Context) e
 	err := do(ctx)
 	done := outcome{step: name, took: time.Since(start), err: err}
 	s.outcomes = append(s.outcomes, done)
-	if err != nil {
-		fmt.Fprintf(s.out, "  %s: %s (%s)\n", done.word(), err, seconds(done.took))
-	} else {
+	switch done.word() {
+	case "passed":
 		fmt.Fprintf(s.out, "  passed (%s)\n", seconds(done.took))
+	case "skipped":
+		fmt.Fprintf(s.out, "  %s skipped: %s\n", name, err)
+	default:
+		fmt.Fprintf(s.out, "  FAILED: %s (%s)\n", err, seconds(done.took))
 	}
 	return err == nil
 }
 
 // skip records a step that cannot run.
 func (s *steps) skip(name, why string) {
-	fmt.Fprintf(s.out, "\n▶ %s\n  skipped: %s\n", name, why)
+	fmt.Fprintf(s.out, "\n▶ %s\n  %s skipped: %s\n", name, name, why)
 	s.outcomes = append(s.outcomes, outcome{step: name, err: skipped(why)})
 }
 

@@ -30,6 +30,7 @@ func Test(ctx context.Context) bool {
 		return command{name: "schema test"}.run(ctx, "go", "test", "-run", "^TestPluginJSON", "-v", "./pkg/tasks")
 	})
 	s.run(ctx, "govulncheck", govulncheck)
+	s.run(ctx, "docker compose config", composeConfig)
 
 	frontend := []struct {
 		name string
@@ -106,9 +107,17 @@ func govulncheck(ctx context.Context) error {
 	var said bytes.Buffer
 	err := command{name: "govulncheck", keep: &said}.run(ctx, "go", "tool", "govulncheck", "./pkg/...")
 	if err != nil && databaseUnreachable(said.String()) {
-		return skipped("govulncheck skipped: the vulnerability database cannot be reached")
+		return skipped("the vulnerability database cannot be reached")
 	}
 	return err
+}
+
+// composeConfig lets Docker read docker-compose.yaml, which needs no engine.
+func composeConfig(ctx context.Context) error {
+	if exec.CommandContext(ctx, "docker", "compose", "version").Run() != nil {
+		return skipped("docker compose is not installed")
+	}
+	return command{}.run(ctx, "docker", "compose", "config", "--quiet")
 }
 
 // databaseUnreachable tells the failure to fetch the database from a finding in it.
