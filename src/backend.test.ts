@@ -14,6 +14,7 @@ describe('fetchHealth', () => {
     expect(mockFetch.mock.calls[0][0]).toMatchObject({
       url: '/api/datasources/uid/a%2Fb/health',
       showErrorAlert: false,
+      headers: { 'X-Grafana-NoCache': 'true' },
     });
   });
 

@@ -83,7 +83,14 @@ function base(uid: string): string {
 }
 
 async function send<T>(request: BackendSrvRequest): Promise<T> {
-  const response = await lastValueFrom(getBackendSrv().fetch<T>({ showErrorAlert: false, ...request }));
+  const response = await lastValueFrom(
+    getBackendSrv().fetch<T>({
+      showErrorAlert: false,
+      // Else Grafana may take the settings from a cache that is up to 5 s old: those before the save.
+      headers: { 'X-Grafana-NoCache': 'true' },
+      ...request,
+    })
+  );
   return response.data;
 }
 

@@ -66,7 +66,7 @@ export function summaryText(checks: Check[]): string {
     return parts.join(', ');
   }
   const notes = plural(count('info'), 'note');
-  return notes ? `All well, ${notes}` : 'All well';
+  return notes ? `Checks passed, ${notes}` : 'Checks passed';
 }
 
 function plural(count: number, word: string): string {

@@ -88,12 +88,12 @@ describe('the list of nodes', () => {
     await open(['attic-1:/var/log/attic-1.log:http://localhost:14002']);
     const row = screen.getByRole('row', { name: /attic-1/ });
     expect(within(row).getByText('/var/log/attic-1.log')).toBeInTheDocument();
-    expect(within(row).getByText('All well')).toBeInTheDocument();
+    expect(within(row).getByText('Checks passed')).toBeInTheDocument();
   });
 
   it('says what is wrong and what to do, opened where something is wrong', async () => {
     await open();
-    expect(screen.getByRole('button', { name: 'Checks of attic-1: All well' })).toHaveAttribute(
+    expect(screen.getByRole('button', { name: 'Checks of attic-1: Checks passed' })).toHaveAttribute(
       'aria-expanded',
       'false'
     );
@@ -122,7 +122,7 @@ describe('the list of nodes', () => {
   it('never calls a node well that was not checked', async () => {
     await open([{ name: 'other', log: '/x.log' }]);
     expect(screen.getByText('not checked')).toBeInTheDocument();
-    expect(screen.queryByText(/All well/)).not.toBeInTheDocument();
+    expect(screen.queryByText(/Checks passed/)).not.toBeInTheDocument();
   });
 
   it('marks what is retired, in maintenance, muted', async () => {

@@ -1,0 +1,45 @@
+import { type APIRequestContext, type ConsoleMessage, type Page } from '@playwright/test';
+
+import pluginJson from '../plugin.json';
+
+/** What the tests know of the Grafana that they run in. */
+
+export const PLUGIN = { id: pluginJson.id, name: pluginJson.name };
+
+interface DataSource {
+  uid: string;
+  name: string;
+  type: string;
+  jsonData: { nodes?: Array<{ name: string; log?: string; api?: string }> };
+}
+
+/** The data source that was provisioned with the demo's nodes. */
+export async function provisionedDataSource(request: APIRequestContext): Promise<DataSource> {
+  const all: DataSource[] = await (await request.get('/api/datasources')).json();
+  const found = all.find(({ type }) => type === PLUGIN.id);
+  if (!found) {
+    throw new Error(`this Grafana has no data source of type ${PLUGIN.id}: provision one with a node`);
+  }
+  // The list leaves out nothing that is needed here, but a single one is sure to be whole.
+  return (await request.get(`/api/datasources/uid/${found.uid}`)).json();
+}
+
+/** Collects what goes wrong in the page, so that a test can say at its end that nothing did. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !isGrafanasOwn(message)) {
+      complaints.push(`console: ${message.text()} (${message.location().url})`);
+    }
+  });
+  return complaints;
+}
+
+/** A Grafana that cannot reach the internet misses its catalogue. */
+function isGrafanasOwn(message: ConsoleMessage): boolean {
+  return (
+    /\/api\/gnet\/|grafana\.com/.test(message.location().url) ||
+    /Failed to fetch plugins from catalog/.test(message.text())
+  );
+}
