@@ -200,11 +200,11 @@ func (n *Node) apiStatus(*http.Request) (any, *apiError) {
 	a := snoAnswer{
 		NodeID: n.id, Wallet: n.wallet(),
 		LastPinged: never(n.lastPinged),
-		Version:    n.version.String(), AllowedVersion: n.version.allowed().String(), UpToDate: true,
+		Version:    n.version.String(), AllowedVersion: n.allowedVersion().String(), UpToDate: !n.version.older(n.allowedVersion()),
 		StartedAt: at64(n.startedAt), ConfiguredPort: strconv.Itoa(n.opt.Port),
 	}
 	if n.version.since(minorQUICPing) {
-		a.QUICStatus = "OK"
+		a.QUICStatus = n.opt.QUICStatus
 		if n.uplinkDown {
 			a.QUICStatus = "Misconfigured"
 		}

@@ -26,7 +26,7 @@ func (n *Node) audit(at int64, s *satellite) {
 		return // for ever
 	}
 	n.plan(event{at: at + n.auditGap(s), kind: evAudit, sat: s.index})
-	if len(s.kept) == 0 || s.inMaintenance(at) {
+	if len(s.kept) == 0 || s.away(at) {
 		n.drawAudit()
 		return
 	}

@@ -283,7 +283,7 @@ func (n *Node) endTrash(at int64, s *satellite) {
 func (n *Node) reportLost(at int64) {
 	n.later(at+int64(time.Hour), evAmnesty, 0, 0)
 	for _, s := range n.satellites {
-		if s.lostReported == 0 || n.uplinkDown || s.inMaintenance(at) {
+		if s.lostReported == 0 || n.uplinkDown || s.away(at) {
 			continue
 		}
 		count := s.lostReported

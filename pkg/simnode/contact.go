@@ -19,7 +19,7 @@ func (n *Node) ping(at int64, s *satellite, attempt int32) {
 		}
 		attempt = 1
 	}
-	if n.uplinkDown || s.inMaintenance(at) {
+	if n.uplinkDown || s.away(at) {
 		n.truth.pingsFailed++
 		if l.begin(at, mPingFailed) {
 			l.str(kSatelliteID, s.ID)
@@ -83,7 +83,7 @@ func (n *Node) refreshScores(at int64) {
 	n.later(at+int64(scoreInterval)+int64(n.chores.Float64()*float64(scoreJitter)), evScores, 0, 0)
 	failed := ""
 	for _, s := range n.satellites {
-		if n.uplinkDown || s.inMaintenance(at) {
+		if n.uplinkDown || s.away(at) {
 			if failed != "" {
 				failed += "; "
 			}

@@ -11,7 +11,7 @@ const (
 	evReverify                       // ref: the contained audit
 	evOfflineAudit                   // sat: an audit that found nobody is recorded
 	evScores                         // gen: the node asks the satellites for its scores
-	evStop                           // the process is asked to stop, and comes back
+	evStop                           // the process is asked to stop, and comes back; ref 0: by its operator, now and then
 	evCrash                          // the process dies, and comes back
 	evStart                          // the process starts
 	evDie                            // the process dies for good

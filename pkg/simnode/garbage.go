@@ -20,7 +20,7 @@ type garbageRun struct {
 func (n *Node) receiveBloom(at int64, s *satellite) {
 	n.plan(event{at: at + int64((2.5+2*n.chores.Float64())*float64(day)), kind: evBloom, sat: s.index})
 	share, spread := 0.9+0.1*n.chores.Float64(), logNormal(n.chores, 1, 0.4)
-	if !n.reachable() || s.inMaintenance(at) || s.rep.disqualifiedAt != 0 || s.collecting.running || s.pieces == 0 {
+	if !n.reachable() || s.away(at) || s.rep.disqualifiedAt != 0 || s.collecting.running || s.pieces == 0 {
 		return
 	}
 	g := garbageRun{

@@ -25,10 +25,10 @@ func (n *Node) newSatellite(index uint8, sat Satellite) *satellite {
 	}
 	n.used += s.live
 
-	// a short maintenance of one satellite or another, three weeks in
-	if index == uint8(n.opt.Seed%uint64(len(n.opt.Satellites))) {
-		s.maintenanceFrom = n.opt.Start.Add(20*day + 5*time.Hour).UnixNano()
-		s.maintenanceUntil = s.maintenanceFrom + int64(75*time.Minute)
+	for _, outage := range n.opt.Outages {
+		if outage.Satellite == sat.ID {
+			s.outages = append(s.outages, span{outage.From.UnixNano(), outage.Until.UnixNano()})
+		}
 	}
 	s.lastContact = start
 	if n.opt.JoinedAge == 0 {

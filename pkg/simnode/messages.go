@@ -64,6 +64,7 @@ const (
 	mRunnerShutdown
 	mMinimumVersion
 	mAllowedVersion
+	mOutdated
 	mTrustFetched
 	mTrusted
 	mTrustRefresh
@@ -187,6 +188,7 @@ var messages = [messageCount]message{
 	mRunnerShutdown:        {lvError, "services", "unexpected shutdown of a runner"},
 	mMinimumVersion:        {lvDebug, "version", "Allowed minimum version from control server."},
 	mAllowedVersion:        {lvDebug, "version", "Running on allowed version."},
+	mOutdated:              {lvWarn, "version", "version not allowed/outdated"},
 	mTrustFetched:          {lvDebug, "trust", "Fetched URLs from source; updating cache"},
 	mTrusted:               {lvDebug, "trust", "Satellite is trusted"},
 	mTrustRefresh:          {lvInfo, "trust", "Scheduling next refresh"},
@@ -309,6 +311,8 @@ const (
 	kItems
 	kName
 	kMinimumVersion
+	kCurrentVersion
+	kMinimumAllowed
 	kSource
 	kCount
 	kID
@@ -428,6 +432,8 @@ var keyNames = [keyCount]keyName{
 	kItems:                  {"items", "items"},
 	kName:                   {"name", "name"},
 	kMinimumVersion:         {"minimum_version", "Minimum Version"},
+	kCurrentVersion:         {"current_version", "current version"},
+	kMinimumAllowed:         {"minimum_allowed_version", "minimum allowed version"},
 	kSource:                 {"source", "source"},
 	kCount:                  {"count", "count"},
 	kID:                     {"id", "id"},

@@ -136,7 +136,7 @@ func (n *Node) ID() string { return n.id }
 func (n *Node) Now() time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return time.Unix(0, n.now).In(n.opt.Location)
+	return at64(n.now)
 }
 
 // Up says whether the node's process runs at the current model time; where it
@@ -231,7 +231,7 @@ func (n *Node) happen(e event) {
 		n.refreshScores(e.at)
 	case evStop:
 		n.stop(e.at)
-		if e.ref == 0 && e.at != n.troubleAt {
+		if e.ref == 0 {
 			n.plan(event{at: e.at + int64((0.6+0.8*n.chores.Float64())*float64(restartEvery)), kind: evStop})
 		}
 	case evCrash:
@@ -287,7 +287,12 @@ func (n *Node) happen(e event) {
 // reachable says whether the world can talk to the node.
 func (n *Node) reachable() bool { return n.up && !n.uplinkDown }
 
-// inMaintenance says whether a satellite cannot be reached at a time.
-func (s *satellite) inMaintenance(at int64) bool {
-	return at >= s.maintenanceFrom && at < s.maintenanceUntil
+// away says whether a satellite cannot be reached at a time.
+func (s *satellite) away(at int64) bool {
+	for _, outage := range s.outages {
+		if at >= outage.from && at < outage.until {
+			return true
+		}
+	}
+	return false
 }

@@ -41,6 +41,12 @@ type VersionChange struct {
 	Version string
 }
 
+// Outage is a time for which a satellite cannot be reached by anyone.
+type Outage struct {
+	Satellite   string // id
+	From, Until time.Time
+}
+
 // Options decide everything about a simulated node. The zero value of a field
 // means its default; only Start must be given.
 type Options struct {
@@ -60,6 +66,7 @@ type Options struct {
 	Version     string          // e.g. "1.162.3", the default; from 1.60.0 on
 	Updates     []VersionChange // default: one, to the next patch release, 16 days after Start; empty but not nil: none
 	Satellites  []Satellite     // default KnownSatellites
+	Outages     []Outage        // default: one of 75 minutes, 20 days after Start; empty but not nil: none
 	Encoding    Encoding        // default console
 	Level       string          // debug, info (default), warn, error or fatal
 	CustomLevel string          // log.custom-level, e.g. "piecestore=FATAL"
@@ -70,6 +77,9 @@ type Options struct {
 	Disk      int64   // allocated bytes; default 4 TB, or what the filling-disk scenario needs
 	DiskUsed  int64   // bytes stored at Start; default 55 % of Disk for a node that has an age
 	Port      int     // the node's public port; default 28967
+
+	AllowedVersion string // the minimum that the network asks for; default a dozen releases ago
+	QUICStatus     string // default OK; Misconfigured, Disabled, Refreshing
 
 	APIDelay time.Duration // wall-clock delay of every answer in the slow-api scenario; default 28 s
 
@@ -149,6 +159,21 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if len(o.Satellites) > 200 {
 		bad("%d satellites are more than the 200 that are simulated", len(o.Satellites))
+	}
+	if o.AllowedVersion != "" {
+		if _, err := parseVersion(o.AllowedVersion); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if o.QUICStatus == "" {
+		o.QUICStatus = "OK"
+	}
+	if o.Outages == nil {
+		from := o.Start.Add(20*day + 5*time.Hour)
+		o.Outages = []Outage{{
+			Satellite: o.Satellites[o.Seed%uint64(len(o.Satellites))].ID,
+			From:      from, Until: from.Add(75 * time.Minute),
+		}}
 	}
 	total := 0.0
 	satellites := make([]Satellite, len(o.Satellites))

@@ -156,7 +156,7 @@ func (n *Node) beginChores(at int64) {
 	n.later(at+int64(n.chores.Float64()*float64(scoreJitter)), evScores, 0, 0)
 	n.later(at+int64(time.Hour), evAmnesty, 0, 0)
 	if n.opt.Scenario == Restarting && n.troubled(at) {
-		n.plan(event{at: n.nextCrash(at), kind: evCrash})
+		n.later(n.nextCrash(at), evCrash, 0, 0)
 	}
 }
 
@@ -167,7 +167,7 @@ func (n *Node) stop(at int64) {
 	}
 	n.plain(at, mSignal)
 	for _, s := range n.satellites {
-		if n.uplinkDown || s.inMaintenance(at) {
+		if n.uplinkDown || s.away(at) {
 			if n.log.begin(at, mPingCancelled) {
 				n.log.str(kSatelliteID, s.ID)
 				n.log.end()
@@ -240,11 +240,27 @@ func (n *Node) processGone(at int64) {
 	n.truth.down = append(n.truth.down, at)
 }
 
+// allowedVersion is the minimum that the network asks for.
+func (n *Node) allowedVersion() softwareVersion {
+	if v, err := parseVersion(n.opt.AllowedVersion); err == nil {
+		return v
+	}
+	return n.version.allowed()
+}
+
 func (n *Node) checkVersion(at int64) {
 	l := n.log
 	if l.begin(at, mMinimumVersion) {
-		l.str(kMinimumVersion, "v"+n.version.allowed().String())
+		l.str(kMinimumVersion, "v"+n.allowedVersion().String())
 		l.end()
+	}
+	if n.version.older(n.allowedVersion()) {
+		if l.begin(at, mOutdated) {
+			l.str(kCurrentVersion, "v"+n.version.String())
+			l.str(kMinimumAllowed, "v"+n.allowedVersion().String())
+			l.end()
+		}
+		return
 	}
 	if l.begin(at, mAllowedVersion) {
 		l.str(kVersionInfo, "v"+n.version.String())

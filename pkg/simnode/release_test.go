@@ -182,7 +182,7 @@ func TestAnUpdateChangesTheWords(t *testing.T) {
 		if l.message != "uploaded" {
 			return
 		}
-		if _, is := l.values["Piece ID"]; is {
+		if _, is := l.value("Piece ID"); is {
 			old++
 			if now > 0 {
 				t.Fatal("old keys after new ones")

@@ -22,7 +22,7 @@ type RunnerOptions struct {
 	History    time.Duration // model time generated at once, up to now
 	LogHistory time.Duration // how much of it goes to the log; 0 = all
 	Trouble    time.Duration // how long before now the scenario's trouble began; 0 = TroubleLead of the scenario
-	Speed      float64       // model seconds per second from now on; 0 = 1
+	Speed      float64       // model seconds per second from now on (so faster ones write times to come); 0 = 1
 	LogPath    string        // written anew; "" = no log
 	Listen     string        // host:port of the API; port 0 = any; "" = no API
 

@@ -124,9 +124,11 @@ func (n *Node) planTrouble() {
 	case Restarting:
 		n.plan(event{at: n.troubleAt, kind: evCrash})
 	case SilencedLog:
+		// the configuration changes with a restart
 		if n.troubleAt > n.now {
-			n.plan(event{at: n.troubleAt, kind: evStop})
+			n.plan(event{at: n.troubleAt, kind: evStop, ref: 1})
 		}
+		n.plan(event{at: n.troubleEnds, kind: evStop, ref: 1})
 	case Dead:
 		n.plan(event{at: n.troubleAt, kind: evDie})
 	}

@@ -443,3 +443,49 @@ func TestCustomSatellites(t *testing.T) {
 		t.Errorf("%d satellites in the API", len(got))
 	}
 }
+
+func TestSatelliteOutage(t *testing.T) {
+	from := testStart.Add(10 * time.Hour)
+	n, log := run(t, day, simnode.Options{Rate: 300, JoinedAge: 90 * day, Level: "debug", Outages: []simnode.Outage{{Satellite: us1, From: from, Until: from.Add(3 * time.Hour)}}})
+	failed, transfers, ended := 0, 0, 0
+	eachLine(t, log, readConsole, func(l plainLine) {
+		at, err := time.Parse(time.RFC3339, l.time)
+		if err != nil {
+			t.Fatal(err)
+		}
+		during := !at.Before(from) && at.Before(from.Add(3*time.Hour))
+		switch {
+		case l.message == "ping satellite failed ":
+			failed++
+			if !during || l.text("satellite_id") != us1 {
+				t.Errorf("a failed ping at %v of %s", at, l.text("satellite_id"))
+			}
+		case l.message == "retries timed out for this cycle":
+			ended++
+		case during && strings.HasSuffix(l.message, " started") && l.logger == "piecestore" && l.text("satellite_id") == us1:
+			transfers++
+		}
+	})
+	// the pauses double from a second until they would be longer than an hour
+	if failed < 20 || failed > 40 || ended != 2 && ended != 3 {
+		t.Errorf("%d failed pings and %d cycles that ended in three hours", failed, ended)
+	}
+	if transfers > 0 {
+		t.Errorf("%d transfers for a satellite that is away", transfers)
+	}
+	for _, s := range n.Truth().Satellites {
+		if !perfect(s) {
+			t.Errorf("%s holds its own outage against the node: %+v", s.URL, s.Scores)
+		}
+	}
+}
+
+func TestOutdatedNode(t *testing.T) {
+	for allowed, want := range map[string]bool{"": true, "1.162.3": true, "1.162.4": false, "1.170.0": false} {
+		n, _ := run(t, time.Hour, simnode.Options{AllowedVersion: allowed, Updates: noUpdates, QUICStatus: "Misconfigured"})
+		status := answer(t, n.Handler(), "/api/sno/")
+		if status["upToDate"] != want || status["quicStatus"] != "Misconfigured" {
+			t.Errorf("allowed %q: upToDate %v, quicStatus %v", allowed, status["upToDate"], status["quicStatus"])
+		}
+	}
+}

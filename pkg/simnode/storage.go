@@ -22,6 +22,9 @@ type trashBucket struct {
 	bytes  int64
 }
 
+// span is a time from one moment to just before another.
+type span struct{ from, until int64 }
+
 // satellite is the node's side and the satellite's side of one relation.
 type satellite struct {
 	Satellite
@@ -42,8 +45,7 @@ type satellite struct {
 	today               *dayUsage
 	dayEnds             int64
 	paystubs            []paystub
-	maintenanceFrom     int64 // the satellite is not reachable
-	maintenanceUntil    int64
+	outages             []span // the satellite cannot be reached
 	lastContact         int64
 	lostReported        int64 // lost pieces found since the last amnesty report
 	compactions         [2]compactionState

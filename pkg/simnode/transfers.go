@@ -89,7 +89,7 @@ func (n *Node) arrive(at int64) {
 		i++
 	}
 	s := n.satellites[i]
-	if s.rep.disqualifiedAt != 0 || s.inMaintenance(at) {
+	if s.rep.disqualifiedAt != 0 || s.away(at) {
 		return
 	}
 	suspended := s.rep.suspendedAt != 0 || s.rep.offlineSuspendedAt != 0

@@ -49,6 +49,14 @@ func (v softwareVersion) next() softwareVersion {
 	return softwareVersion{v.major, v.minor, v.patch + 1}
 }
 
+// older says whether this version comes before another.
+func (v softwareVersion) older(than softwareVersion) bool {
+	if v.minor != than.minor {
+		return v.minor < than.minor
+	}
+	return v.patch < than.patch
+}
+
 // since says whether this version has what came with release 1.minor.
 func (v softwareVersion) since(minor int) bool { return v.minor >= minor }
 
