@@ -23,8 +23,8 @@ func said(t *testing.T, version string) map[string]bool {
 	} {
 		o.Seed, o.Version, o.Updates = 1, version, noUpdates
 		o.Level, o.Rate, o.AuditRate, o.JoinedAge = "debug", 120, 20, 90*day
-		o.TroubleAt = testStart.Add(10 * time.Hour)
-		_, log := run(t, 50*time.Hour, o)
+		o.TroubleAt = testStart.Add(4 * time.Hour)
+		_, log := run(t, 30*time.Hour, o)
 		eachLine(t, log, readConsole, func(l plainLine) {
 			if strings.HasSuffix(l.logger, ".subprocess") {
 				slices.Sort(l.keys)

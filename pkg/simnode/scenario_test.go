@@ -29,8 +29,8 @@ func perfect(s simnode.SatelliteTruth) bool {
 }
 
 func TestHealthyForThirtyDays(t *testing.T) {
-	for seed := range uint64(4) {
-		n, _ := run(t, 30*day, simnode.Options{Seed: seed, Rate: 100, JoinedAge: 200 * day})
+	for seed := range uint64(3) {
+		n, _ := run(t, 30*day, simnode.Options{Seed: seed, Rate: 50, JoinedAge: 200 * day})
 		truth := n.Truth()
 		for _, s := range truth.Satellites {
 			if !perfect(s) {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestBigLog(t *testing.T) {
-	const lines = 100_000
+	const lines = 40_000
 	write := func() ([]byte, simnode.Truth) {
 		var log bytes.Buffer
 		truth, err := simnode.WriteBigLog(&log, lines, simnode.Options{Seed: 1})
