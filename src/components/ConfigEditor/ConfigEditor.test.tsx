@@ -229,6 +229,8 @@ describe('adding and editing a node', () => {
   it('adds one, which is shown as not saved yet', async () => {
     const { user, last } = await open();
     await user.click(screen.getByRole('button', { name: 'Add node' }));
+    // One can type at once.
+    expect(screen.getByRole('textbox', { name: /^Name/ })).toHaveFocus();
     await fill(user, /^Name/, 'attic-2');
     await fill(user, /^Log/, ' /var/log/attic-2.log ');
     await user.click(screen.getByRole('button', { name: 'Add' }));
@@ -404,7 +406,7 @@ describe('pasting specs', () => {
   const paste = async (text: string) => {
     const opened = await open();
     await opened.user.click(screen.getByRole('button', { name: 'Paste nodes' }));
-    await opened.user.click(screen.getByRole('textbox', { name: /Node specs/ }));
+    expect(screen.getByRole('textbox', { name: /Node specs/ })).toHaveFocus();
     await opened.user.paste(text);
     return opened;
   };

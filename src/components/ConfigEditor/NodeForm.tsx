@@ -88,7 +88,7 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
         >
           <Input
             id={`${id}-name`}
-            data-autofocus
+            autoFocus
             value={draft.name}
             placeholder="My-Node"
             maxLength={100}

@@ -75,7 +75,7 @@ export function PasteSpecs({ uid, existingNames, onAdd, onDismiss }: Props) {
       >
         <TextArea
           id={`${id}-specs`}
-          data-autofocus
+          autoFocus
           rows={8}
           spellCheck={false}
           className={styles.specs}
