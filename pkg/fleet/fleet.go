@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -26,6 +27,15 @@ import (
 // concerns is the registry: a new concern is one line here.
 var concerns = []concern.Concern{
 	reputation.Concern{},
+}
+
+// policies are those of every concern's families.
+func policies() map[string]store.Policy {
+	all := map[string]store.Policy{}
+	for _, c := range concerns {
+		maps.Copy(all, c.Policies())
+	}
+	return all
 }
 
 // lockRetry is the pause between two tries to take a store that another process
@@ -168,7 +178,7 @@ func (f *Fleet) tryOpen(ctx context.Context, opened chan struct{}, first bool) (
 		}
 	}()
 	opening, err := store.Open(store.Options{
-		Dir: f.dir, Now: f.now,
+		Dir: f.dir, Now: f.now, Policies: policies(),
 		Report: func(message string) { f.log.Error(message) },
 	})
 	f.mu.Lock()

@@ -38,7 +38,7 @@ func OpenStored(options Options, key Key) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := store.Open(store.Options{Dir: dir, Now: options.Now, Report: func(message string) { options.Logger.Error(message) }})
+	opened, err := store.Open(store.Options{Dir: dir, Now: options.Now, Policies: policies(), Report: func(message string) { options.Logger.Error(message) }})
 	if err != nil {
 		return nil, fmt.Errorf("open the stored data source %s: %w", key.UID, err)
 	}

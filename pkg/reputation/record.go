@@ -25,6 +25,21 @@ const (
 	healthPercent    = "health_percent" // per node, without a satellite
 )
 
+// Polls are kept for a month, then hours and days, for their worst and last values.
+const (
+	keepPolls = 30 * 24 * time.Hour
+	keepSteps = 400 * 24 * time.Hour
+)
+
+// Policies say how long reputation is kept.
+func (Concern) Policies() map[string]store.Policy {
+	return map[string]store.Policy{name: {
+		Keep:       keepPolls,
+		Rollups:    []store.Rollup{{Step: time.Hour, Keep: keepSteps}, {Step: 24 * time.Hour, Keep: keepSteps}},
+		Aggregates: []store.Aggregate{store.Min, store.Max, store.Last},
+	}}
+}
+
 const satelliteLabel = "satellite"
 
 // onlineTarget is the online score above which the original is content.

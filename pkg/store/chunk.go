@@ -9,17 +9,27 @@ import (
 	"time"
 )
 
-// window is the span of time whose rows of one group end up in one chunk.
-const window = 10 * 24 * time.Hour
+// A chunk holds the rows of one group in one window. Roll-ups have fewer rows,
+// so their windows are longer: a chunk's fixed cost is then spread over as many.
+const (
+	window       = 10 * 24 * time.Hour
+	hourlyWindow = 10 * window
+	dailyWindow  = 100 * window
+)
 
-func windowOf(t int64) int64 {
-	w := window.Milliseconds()
-	start := t / w * w
-	if t < 0 && start != t {
-		start -= w
+// windowLength is the length of a group's windows in milliseconds.
+func windowLength(group string) int64 {
+	switch step := rollupStep(group); {
+	case step >= 24*time.Hour:
+		return dailyWindow.Milliseconds()
+	case step >= time.Hour:
+		return hourlyWindow.Milliseconds()
 	}
-	return start
+	return window.Milliseconds()
 }
+
+// windowOf is the start of the window of a group that a time lies in.
+func windowOf(group string, t int64) int64 { return floorTo(t, windowLength(group)) }
 
 // chunk is the decoded head of a sealed block of rows: which commits it
 // contains, its times, and where each column's bytes are. Columns are decoded

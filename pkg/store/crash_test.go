@@ -41,7 +41,7 @@ func writeUntilKilled(dir, limit string) error {
 			return err
 		}
 	}
-	s, err := Open(Options{Dir: dir, FlushInterval: -1, Now: func() time.Time { return start.Add(24 * time.Hour) }})
+	s, err := Open(Options{Dir: dir, FlushInterval: -1, Now: func() time.Time { return start.AddDate(1, 0, 0) }})
 	if err != nil {
 		return err
 	}

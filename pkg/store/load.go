@@ -152,7 +152,7 @@ func (s *Store) replay(l *loading) (finished []string) {
 func (s *Store) replayCommit(l *loading, sequence uint64, batch *Batch) {
 	kept := &Batch{}
 	for _, r := range batch.rows {
-		if l.contained[place{r.group, windowOf(r.time)}] < sequence {
+		if l.contained[place{r.group, windowOf(r.group, r.time)}] < sequence {
 			kept.rows = append(kept.rows, r)
 		}
 	}

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 
 	"github.com/tidwall/buntdb"
@@ -53,38 +55,84 @@ func (s *Store) Read(ctx context.Context, r Range) (*Result, error) {
 			return nil, fmt.Errorf("read %s: a step of %d ms gives more than %d points: ask for a longer step", r.Group, r.Step, maxPoints)
 		}
 	}
-	// Memory first: what is sealed in between is then in both, never in neither.
-	recent, err := s.recent(r.Group, from, r.To)
-	if err != nil {
-		return nil, err
+	segments := s.segments(r, from)
+	if r.Step == 0 {
+		return s.readRows(ctx, r, segments)
 	}
-	chunks, err := s.chunks(ctx, r.Group, from, r.To)
-	if err != nil {
-		return nil, err
-	}
-	parts := append(chunks, recent...)
-	if r.Step == 0 || overlapping(parts) {
-		merged, err := mergeParts(ctx, parts, r)
+	return s.readSteps(ctx, r, segments)
+}
+
+// readRows answers every row of the segments.
+func (s *Store) readRows(ctx context.Context, r Range, segments []segment) (*Result, error) {
+	head := newGroupHead()
+	for _, part := range segments {
+		parts, err := s.parts(ctx, part)
 		if err != nil {
 			return nil, err
 		}
-		if r.Step == 0 {
-			return &Result{Times: merged.times, Columns: merged.columns, Values: merged.values}, nil
+		if err := mergeParts(ctx, head, parts, part, r); err != nil {
+			return nil, err
 		}
-		parts = []part{{table: merged}}
 	}
-	// Steps take their last value, so parts come in order of time.
-	sort.SliceStable(parts, func(i, j int) bool { return firstTime(parts[i]) < firstTime(parts[j]) })
-	steps := newSteps(from, r)
-	for _, p := range parts {
-		if err := ctx.Err(); err != nil {
+	rows := head.between(r.From, r.To+1)
+	return &Result{Times: rows.times, Columns: rows.columns, Values: rows.values}, nil
+}
+
+// readSteps aggregates the rows of the segments into steps.
+func (s *Store) readSteps(ctx context.Context, r Range, segments []segment) (*Result, error) {
+	steps := newSteps(floorTo(r.From, r.Step), r)
+	for _, segment := range segments {
+		parts, err := s.parts(ctx, segment)
+		if err != nil {
 			return nil, err
 		}
-		if err := steps.add(p); err != nil {
-			return nil, err
+		if overlapping(parts) {
+			// A row in several parts counts once, with its latest values.
+			head := newGroupHead()
+			if err := mergeParts(ctx, head, parts, segment, Range{}); err != nil {
+				return nil, err
+			}
+			parts = []part{{table: head.between(segment.from, segment.to)}}
+		}
+		// Steps take their last value, so parts come in order of time.
+		sort.SliceStable(parts, func(i, j int) bool { return firstTime(parts[i]) < firstTime(parts[j]) })
+		for _, p := range parts {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if err := steps.add(p, segment); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return steps.result(), nil
+}
+
+// parts is what memory and chunks hold of a segment, oldest commits first.
+func (s *Store) parts(ctx context.Context, part segment) ([]part, error) {
+	// Memory first: what is sealed in between is then in both, never in neither.
+	recent, err := s.recent(part.group, part.from, part.to-1)
+	if err != nil {
+		return nil, err
+	}
+	chunks, err := s.chunks(ctx, part.group, part.from, part.to-1)
+	if err != nil {
+		return nil, err
+	}
+	return append(chunks, recent...), nil
+}
+
+// name is a stored column's name for the reader, if the read wants it.
+func (s segment) name(stored Column, r Range) (Column, bool) {
+	name := stored
+	if s.rolledUp {
+		base, ok := baseColumn(stored, r.Aggregate)
+		if !ok {
+			return "", false
+		}
+		name = base
+	}
+	return name, r.Columns == nil || r.Columns(name)
 }
 
 func floorTo(t, step int64) int64 {
@@ -145,13 +193,47 @@ func (s *Store) recent(group string, from, to int64) ([]part, error) {
 	return parts, nil
 }
 
+// firstTime is the time of the group's first row from a time on, by its chunks and
+// what is in memory; ok is false where there is none.
+func (s *Store) firstTime(ctx context.Context, group string, from int64) (first int64, ok bool, err error) {
+	parts, err := s.parts(ctx, segment{group: group, from: from, to: forever})
+	for _, p := range parts {
+		times := p.times()
+		if at := sort.Search(len(times), func(i int) bool { return times[i] >= from }); at < len(times) && (!ok || times[at] < first) {
+			first, ok = times[at], true
+		}
+	}
+	return first, ok, err
+}
+
+// groups is every group as recorded, in memory or in chunks.
+func (s *Store) groups() ([]string, error) {
+	found := map[string]bool{}
+	s.mu.RLock()
+	for _, heads := range []map[string]*groupHead{s.sealing, s.heads} {
+		for group := range heads {
+			found[rollupBase(group)] = true
+		}
+	}
+	s.mu.RUnlock()
+	err := s.view(func(tx *buntdb.Tx) error {
+		return tx.AscendRange("", "c:", "c;", func(key, _ string) bool {
+			if group, _, ok := chunkPlace(key); ok {
+				found[rollupBase(group)] = true
+			}
+			return true
+		})
+	})
+	return slices.Sorted(maps.Keys(found)), err
+}
+
 // chunks is the group's chunks that touch the range, oldest commits first.
 func (s *Store) chunks(ctx context.Context, group string, from, to int64) ([]part, error) {
 	var values []string
 	// A string from BuntDB stays valid after the transaction, so decoding waits.
 	err := s.view(func(tx *buntdb.Tx) error {
-		first := chunkPrefix(group) + fmt.Sprintf("%013d", max(windowOf(from), 0))
-		last := chunkPrefix(group) + fmt.Sprintf("%013d:~", max(windowOf(to), 0))
+		first := chunkPrefix(group) + fmt.Sprintf("%013d", max(windowOf(group, from), 0))
+		last := chunkPrefix(group) + fmt.Sprintf("%013d:~", max(windowOf(group, to), 0))
 		return tx.AscendRange("", first, last, func(_, value string) bool {
 			values = append(values, value)
 			return true
@@ -198,20 +280,20 @@ func overlapping(parts []part) bool {
 	return false
 }
 
-// mergeParts makes one table of the parts' rows in the range. Later parts win.
-func mergeParts(ctx context.Context, parts []part, r Range) (*table, error) {
-	head := newGroupHead()
-	from := r.From
-	if r.Step > 0 {
-		from = floorTo(r.From, r.Step)
+// mergeParts puts the parts' rows of a segment into a head. Later parts win.
+func mergeParts(ctx context.Context, head *groupHead, parts []part, segment segment, r Range) error {
+	plain := segment
+	if r.Group == "" {
+		plain.rolledUp = false // names stay as they are stored
 	}
 	for _, p := range parts {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		times := p.times()
-		for i, name := range p.columns() {
-			if r.Columns != nil && !r.Columns(name) {
+		for i, stored := range p.columns() {
+			name, ok := plain.name(stored, r)
+			if !ok {
 				continue
 			}
 			column := head.columnIndex(name)
@@ -220,17 +302,17 @@ func mergeParts(ctx context.Context, parts []part, r Range) (*table, error) {
 					return
 				}
 				for j := first; j < last; j++ {
-					if times[j] >= from && times[j] <= r.To {
+					if times[j] >= segment.from && times[j] < segment.to {
 						head.set(times[j], column, value)
 					}
 				}
 			})
 			if err != nil {
-				return nil, fmt.Errorf("read %s: %w", r.Group, err)
+				return fmt.Errorf("read %s: %w", segment.group, err)
 			}
 		}
 	}
-	return head.between(from, r.To+1), nil
+	return nil
 }
 
 // steps aggregates parts into steps as they are decoded.
@@ -266,16 +348,17 @@ func (s *steps) column(name Column) int {
 	return n
 }
 
-func (s *steps) add(p part) error {
+func (s *steps) add(p part, segment segment) error {
 	times := p.times()
-	first := sort.Search(len(times), func(i int) bool { return times[i] >= s.from })
-	last := sort.Search(len(times), func(i int) bool { return times[i] > s.r.To })
+	first := sort.Search(len(times), func(i int) bool { return times[i] >= segment.from })
+	last := sort.Search(len(times), func(i int) bool { return times[i] >= segment.to })
 	step := make([]int32, len(times))
 	for i := first; i < last; i++ {
 		step[i] = int32((times[i] - s.from) / s.r.Step)
 	}
-	for i, name := range p.columns() {
-		if s.r.Columns != nil && !s.r.Columns(name) {
+	for i, stored := range p.columns() {
+		name, ok := segment.name(stored, s.r)
+		if !ok {
 			continue
 		}
 		n := s.column(name)
@@ -303,7 +386,7 @@ func (s *steps) add(p part) error {
 			}
 		})
 		if err != nil {
-			return fmt.Errorf("read %s: %w", s.r.Group, err)
+			return fmt.Errorf("read %s: %w", segment.group, err)
 		}
 	}
 	return nil

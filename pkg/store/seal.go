@@ -68,8 +68,8 @@ func (s *Store) sealHeads() error {
 	chunks := map[string]string{}
 	for group, head := range s.sealing {
 		for at := 0; at < len(head.rows); {
-			start := windowOf(head.rows[at].time)
-			end := start + window.Milliseconds()
+			start := windowOf(group, head.rows[at].time)
+			end := start + windowLength(group)
 			t := head.between(start, end)
 			chunks[chunkKey(group, start, to)] = encodeChunk(max(from, s.contained[place{group, start}]+1), to, t)
 			at += len(t.times)
@@ -135,12 +135,12 @@ func (s *Store) sealHeads() error {
 func (s *Store) maintain() error {
 	parts := map[place][]string{}
 	var expired []string
-	oldest := s.options.Now().Add(-s.options.Retention - window).UnixMilli()
+	now := s.options.Now()
 	live := int64(0)
 	err := s.view(func(tx *buntdb.Tx) error {
 		return tx.Ascend("", func(key, value string) bool {
 			live += int64(len(key) + len(value) + 32)
-			if group, start, ok := chunkPlace(key); ok && start < oldest {
+			if group, start, ok := chunkPlace(key); ok && start+windowLength(group) <= s.keptFrom(group, now) {
 				expired = append(expired, key)
 			} else if ok {
 				parts[place{group, start}] = append(parts[place{group, start}], key)
@@ -220,7 +220,7 @@ func (s *Store) merge(at place, keys []string) error {
 		from, to = min(from, c.from), max(to, c.to)
 	}
 	merged := chunkKey(at.group, at.window, to)
-	value := encodeChunk(from, to, head.between(at.window, at.window+window.Milliseconds()))
+	value := encodeChunk(from, to, head.between(at.window, at.window+windowLength(at.group)))
 	err = s.update(true, func(tx *buntdb.Tx) error {
 		_, _, err := tx.Set(merged, value, nil)
 		return err

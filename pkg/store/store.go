@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +27,9 @@ const (
 	// DefaultRetention is how long samples are kept.
 	DefaultRetention = 400 * 24 * time.Hour
 
+	// DefaultMaxFuture is by how much a row's time may be ahead of the clock.
+	DefaultMaxFuture = time.Hour
+
 	// sealCommits bounds the commits that an opening has to replay.
 	sealCommits = 4096
 	// mergeChunks is how many chunks of one window are merged into one.
@@ -32,8 +37,9 @@ const (
 	// compactionFloor is the file size below which compaction is not worth it.
 	compactionFloor = 4 << 20
 
-	currentFormat       = "1"
-	currentFormatNumber = 1
+	// Format 2 has roll-ups.
+	currentFormat       = "2"
+	currentFormatNumber = 2
 	formatKey           = "m:format"
 	sealedKey           = "m:sealed"
 )
@@ -46,7 +52,9 @@ type Options struct {
 	Dir           string        // "" keeps everything in memory
 	FlushInterval time.Duration // negative: only Flush commits
 	SealInterval  time.Duration
-	Retention     time.Duration
+	Retention     time.Duration // of families without a policy
+	Policies      map[string]Policy
+	MaxFuture     time.Duration // by how much a row may be ahead of the clock
 	Now           func() time.Time
 	// Report is told once of each damage found and each write that failed. It
 	// must not call the store.
@@ -78,7 +86,9 @@ type Store struct {
 	status    Status
 	closed    bool
 
-	stop    chan struct{}
+	refusalReported time.Time
+
+	stop    context.CancelFunc
 	stopped chan struct{}
 }
 
@@ -94,6 +104,7 @@ type Status struct {
 	LastCommit    time.Time
 	CommitError   string   // of the last commit, "" when it went well
 	PendingRows   int      // recorded, not yet committed
+	RefusedRows   uint64   // for their times, since the store was opened
 	Replayed      int      // commits read back at the opening
 	Damage        []string // what the opening found damaged, in words
 	CorruptCopies []string // where the damaged originals were kept
@@ -114,6 +125,9 @@ func Open(options Options) (*Store, error) {
 	if options.Retention == 0 {
 		options.Retention = DefaultRetention
 	}
+	if options.MaxFuture == 0 {
+		options.MaxFuture = DefaultMaxFuture
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -127,7 +141,6 @@ func Open(options Options) (*Store, error) {
 		pending:   &Batch{},
 		sealedAt:  options.Now(),
 		contained: map[place]uint64{},
-		stop:      make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
@@ -136,7 +149,9 @@ func Open(options Options) (*Store, error) {
 		}
 		return nil, err
 	}
-	go s.run()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	go s.run(ctx)
 	return s, nil
 }
 
@@ -203,7 +218,7 @@ func (s *Store) damage(message string) {
 }
 
 // run commits, seals and compacts until Close.
-func (s *Store) run() {
+func (s *Store) run(ctx context.Context) {
 	defer close(s.stopped)
 	if s.options.FlushInterval < 0 {
 		return
@@ -212,15 +227,15 @@ func (s *Store) run() {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-s.stop:
+		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.tick()
+			s.tick(ctx)
 		}
 	}
 }
 
-func (s *Store) tick() {
+func (s *Store) tick(ctx context.Context) {
 	if err := s.Flush(); err != nil {
 		return // Flush has reported it, and tries again with the next tick
 	}
@@ -228,6 +243,9 @@ func (s *Store) tick() {
 	due := s.sequence > s.sealed && (s.options.Now().Sub(s.sealedAt) >= s.options.SealInterval || s.sequence-s.sealed >= sealCommits)
 	s.writing.Unlock()
 	if due {
+		if err := s.RollUp(ctx); err != nil {
+			s.options.Report(fmt.Sprintf("rolling up the store %s failed, it is tried again: %v", s.path, err))
+		}
 		if err := s.Seal(); err != nil {
 			s.options.Report(fmt.Sprintf("sealing the store %s failed, it is tried again: %v", s.path, err))
 		}
@@ -235,7 +253,41 @@ func (s *Store) tick() {
 }
 
 // Record adds a batch: to the answers at once, to the disk with the next commit.
+// A row that is older than its family is kept, or too far in the future, is
+// refused and counted; the rest of the batch is recorded.
 func (s *Store) Record(batch *Batch) error {
+	now := s.options.Now()
+	accepted := &Batch{documents: slices.Clone(batch.documents)}
+	for _, r := range batch.rows {
+		if r.time > now.Add(s.options.MaxFuture).UnixMilli() || r.time < max(0, now.Add(-s.policy(r.group).Keep).UnixMilli()) {
+			continue
+		}
+		accepted.rows = append(accepted.rows, r)
+	}
+	if refused := len(batch.rows) - len(accepted.rows); refused > 0 {
+		s.refuse(refused, now)
+	}
+	s.lowerRollups(accepted)
+	return s.recordInternal(accepted)
+}
+
+// refusalPause is between two reports of refused rows.
+const refusalPause = time.Hour
+
+func (s *Store) refuse(rows int, now time.Time) {
+	s.mu.Lock()
+	s.status.RefusedRows += uint64(rows)
+	total, due := s.status.RefusedRows, now.Sub(s.refusalReported) >= refusalPause || now.Before(s.refusalReported)
+	if due {
+		s.refusalReported = now
+	}
+	s.mu.Unlock()
+	if due {
+		s.options.Report(fmt.Sprintf("%d rows with times too far in the past or the future were refused so far: is a clock wrong?", total))
+	}
+}
+
+func (s *Store) recordInternal(batch *Batch) error {
 	if batch.Empty() {
 		return nil
 	}
@@ -398,7 +450,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
-	close(s.stop)
+	s.stop()
 	<-s.stopped
 	err := s.Flush()
 	s.writing.Lock()

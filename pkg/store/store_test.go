@@ -23,7 +23,7 @@ var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func open(t *testing.T, dir string, change ...func(*Options)) *Store {
 	t.Helper()
-	options := Options{Dir: dir, FlushInterval: -1, Now: func() time.Time { return start.Add(24 * time.Hour) }}
+	options := Options{Dir: dir, FlushInterval: -1, Now: func() time.Time { return start.AddDate(1, 0, 0) }}
 	for _, f := range change {
 		f(&options)
 	}
@@ -305,13 +305,13 @@ func TestTheSecondOwnerWaits(t *testing.T) {
 func TestANewerFormatIsLeftWhole(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	check(t, s.update(true, func(tx *buntdb.Tx) error { _, _, err := tx.Set(formatKey, "2", nil); return err }))
+	check(t, s.update(true, func(tx *buntdb.Tx) error { _, _, err := tx.Set(formatKey, "3", nil); return err }))
 	check(t, s.Close())
 	before, err := os.ReadFile(filepath.Join(dir, FileName))
 	check(t, err)
 	_, err = Open(Options{Dir: dir})
 	var newer *NewerFormatError
-	if !errors.As(err, &newer) || newer.Format != "2" {
+	if !errors.As(err, &newer) || newer.Format != "3" {
 		t.Fatalf("opening answered %v, want a NewerFormatError", err)
 	}
 	after, err := os.ReadFile(filepath.Join(dir, FileName))
@@ -424,7 +424,8 @@ func TestRetentionDropsWholeChunks(t *testing.T) {
 	now := start
 	s := open(t, t.TempDir(), func(o *Options) { o.Retention = 30 * 24 * time.Hour; o.Now = func() time.Time { return now } })
 	record(t, s, "a", start, Sample{"x", 1})
-	record(t, s, "a", start.AddDate(0, 0, 50), Sample{"x", 2})
+	now = start.AddDate(0, 0, 50)
+	record(t, s, "a", now, Sample{"x", 2})
 	check(t, s.Seal())
 	now = start.AddDate(0, 0, 55)
 	record(t, s, "a", now, Sample{"x", 3})

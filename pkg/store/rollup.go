@@ -1,0 +1,315 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Policy says how long a family of groups is kept as it was recorded, and what
+// is kept for longer in coarser steps.
+type Policy struct {
+	Keep       time.Duration // of rows as they were recorded
+	Rollups    []Rollup      // ascending by step
+	Aggregates []Aggregate   // what a step of a roll-up keeps of each column
+}
+
+// Rollup is one coarser tier.
+type Rollup struct {
+	Step, Keep time.Duration
+}
+
+// family is the part of a group's name that its policy goes by.
+func family(group string) string {
+	name, _, _ := strings.Cut(group, "/")
+	return name
+}
+
+// policy is that of the group's family; a family without one is kept whole.
+func (s *Store) policy(group string) Policy {
+	if policy, ok := s.options.Policies[family(group)]; ok {
+		return policy
+	}
+	return Policy{Keep: s.options.Retention}
+}
+
+// A roll-up is a group of its own, with a column for each column and aggregate of
+// the group it comes from. It is recorded, committed and sealed as any other.
+const (
+	rollupMark      = "@"
+	aggregateMark   = "\x1e"
+	rolledUpToBegin = "rolled-up-to/"
+)
+
+func rollupGroup(group string, step time.Duration) string {
+	return group + rollupMark + strconv.FormatInt(int64(step/time.Second), 10)
+}
+
+// rollupStep is the step of a roll-up's group, 0 for a group as recorded.
+func rollupStep(group string) time.Duration {
+	at := strings.LastIndex(group, rollupMark)
+	if at < 0 {
+		return 0
+	}
+	seconds, err := strconv.ParseInt(group[at+1:], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+func rollupBase(group string) string {
+	if rollupStep(group) == 0 {
+		return group
+	}
+	return group[:strings.LastIndex(group, rollupMark)]
+}
+
+var aggregateNames = map[Aggregate]string{Last: "last", Min: "min", Max: "max", Sum: "sum", Mean: "mean"}
+
+func rollupColumn(c Column, a Aggregate) Column { return c + Column(aggregateMark+aggregateNames[a]) }
+
+// baseColumn is the column that a roll-up's column was made of, if it was made
+// with this aggregate.
+func baseColumn(c Column, a Aggregate) (Column, bool) {
+	base, name, ok := strings.Cut(string(c), aggregateMark)
+	return Column(base), ok && name == aggregateNames[a]
+}
+
+// keptFrom is the time (milliseconds UTC) from which on a group's rows are kept.
+// Rows that no roll-up contains yet stay whatever their age.
+func (s *Store) keptFrom(group string, now time.Time) int64 {
+	policy := s.policy(group)
+	if step := rollupStep(group); step > 0 {
+		for _, rollup := range policy.Rollups {
+			if rollup.Step == step {
+				return now.Add(-rollup.Keep).UnixMilli()
+			}
+		}
+	}
+	from := now.Add(-policy.Keep).UnixMilli()
+	for _, rollup := range policy.Rollups {
+		from = min(from, s.rolledUpTo(group, rollup.Step))
+	}
+	return from
+}
+
+// rolledUpTo is the time up to which a roll-up of a group is complete.
+func (s *Store) rolledUpTo(group string, step time.Duration) int64 {
+	document, ok := s.Document(rolledUpToBegin + rollupGroup(group, step))
+	if !ok || len(document) != 8 {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(document))
+}
+
+func putRolledUpTo(batch *Batch, group string, step time.Duration, to int64) {
+	batch.Put(rolledUpToBegin+rollupGroup(group, step), binary.BigEndian.AppendUint64(nil, uint64(to)))
+}
+
+// RollUp brings the roll-ups of every group up to the last step that is over.
+func (s *Store) RollUp(ctx context.Context) error {
+	groups, err := s.groups()
+	if err != nil {
+		return err
+	}
+	now := s.options.Now().UnixMilli()
+	for _, group := range groups {
+		policy := s.policy(group)
+		for _, rollup := range policy.Rollups {
+			from, to := s.rolledUpTo(group, rollup.Step), floorTo(now, rollup.Step.Milliseconds())
+			if from >= to {
+				continue
+			}
+			if err := s.rollUp(ctx, group, policy, rollup.Step, from, to); err != nil {
+				return fmt.Errorf("roll up %s: %w", group, err)
+			}
+		}
+	}
+	return nil
+}
+
+// rollUpWindow bounds how much is rolled up, and kept in memory for it, at once.
+const rollUpWindow = 50 * 24 * time.Hour
+
+func (s *Store) rollUp(ctx context.Context, group string, policy Policy, step time.Duration, from, to int64) error {
+	first, ok, err := s.firstTime(ctx, group, from)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		first = to
+	}
+	for at := floorTo(max(from, first), step.Milliseconds()); ; at += rollUpWindow.Milliseconds() {
+		end := min(at+rollUpWindow.Milliseconds(), to)
+		batch := &Batch{}
+		if at < end {
+			if err := s.rollUpInto(ctx, batch, group, policy, step, at, end); err != nil {
+				return err
+			}
+		}
+		// The position moves in the same commit as the steps it stands for.
+		putRolledUpTo(batch, group, step, end)
+		if moved, err := s.recordRollup(batch, rollupGroup(group, step), from); err != nil || !moved || end >= to {
+			return err
+		}
+		from = end
+	}
+}
+
+// recordRollup records steps of a roll-up if its position is still where they begin.
+// A late row may have moved it back meanwhile: then they are made again.
+func (s *Store) recordRollup(batch *Batch, rollup string, from int64) (moved bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, ErrClosed
+	}
+	if document := s.documents[rolledUpToBegin+rollup].value; document != nil && int64(binary.BigEndian.Uint64(document)) != from {
+		return false, nil
+	}
+	s.pending.append(batch)
+	s.apply(batch, 0)
+	return true, nil
+}
+
+func (s *Store) rollUpInto(ctx context.Context, batch *Batch, group string, policy Policy, step time.Duration, from, to int64) error {
+	rows := map[int64][]Sample{}
+	for _, aggregate := range policy.Aggregates {
+		result, err := s.readSteps(ctx, Range{Group: group, From: from, To: to - 1, Step: step.Milliseconds(), Aggregate: aggregate}, []segment{{group: group, from: from, to: to}})
+		if err != nil {
+			return err
+		}
+		for c, column := range result.Columns {
+			name := rollupColumn(column, aggregate)
+			for i, value := range result.Values[c] {
+				if value == value {
+					rows[result.Times[i]] = append(rows[result.Times[i]], Sample{name, value})
+				}
+			}
+		}
+	}
+	times := make([]int64, 0, len(rows))
+	for at := range rows {
+		times = append(times, at)
+	}
+	slices.Sort(times)
+	for _, at := range times {
+		batch.Add(rollupGroup(group, step), at, rows[at]...)
+	}
+	return nil
+}
+
+// lowerRollups moves the roll-ups of a late row back to its step, in the batch
+// that brings the row: so it is rolled up again whatever happens in between.
+func (s *Store) lowerRollups(batch *Batch) {
+	lowest := map[string]int64{}
+	for _, r := range batch.rows {
+		if at, ok := lowest[r.group]; !ok || r.time < at {
+			lowest[r.group] = r.time
+		}
+	}
+	for group, at := range lowest {
+		if rollupStep(group) > 0 {
+			continue
+		}
+		for _, rollup := range s.policy(group).Rollups {
+			if start := floorTo(at, rollup.Step.Milliseconds()); start < s.rolledUpTo(group, rollup.Step) {
+				putRolledUpTo(batch, group, rollup.Step, start)
+			}
+		}
+	}
+}
+
+// tier is one way to read a group: its rows as recorded, or a roll-up of them.
+type tier struct {
+	group string
+	step  int64 // 0: as recorded
+	from  int64 // kept from here on
+	to    int64 // complete up to here
+}
+
+// forever is the last time that a key can name.
+const forever = int64(9_999_999_999_999)
+
+func (s *Store) tiers(group string) []tier {
+	policy := s.policy(group)
+	now := s.options.Now()
+	all := []tier{{group: group, from: now.Add(-policy.Keep).UnixMilli(), to: forever}}
+	for _, rollup := range policy.Rollups {
+		all = append(all, tier{
+			group: rollupGroup(group, rollup.Step),
+			step:  rollup.Step.Milliseconds(),
+			from:  now.Add(-rollup.Keep).UnixMilli(),
+			to:    s.rolledUpTo(group, rollup.Step),
+		})
+	}
+	// Rows as recorded are given up to the roll-ups at a step's edge.
+	if len(all) > 1 {
+		all[0].from = min(floorTo(all[0].from, all[1].step), all[1].to)
+	}
+	return all
+}
+
+// segment is a part of a range that is read from one group.
+type segment struct {
+	group    string
+	from, to int64 // from inclusive, to exclusive
+	rolledUp bool
+}
+
+// segments cuts a range so that each part is read from the coarsest tier that
+// serves the step, or, where that one is not complete yet or no longer kept, from
+// the next best.
+func (s *Store) segments(r Range, from int64) []segment {
+	end := r.To + 1
+	if !slices.Contains(s.policy(r.Group).Aggregates, r.Aggregate) {
+		return []segment{{group: r.Group, from: from, to: end}}
+	}
+	tiers := s.tiers(r.Group)
+	best := 0
+	for i, t := range tiers {
+		if t.step > 0 && (2*t.step <= r.Step || r.Step > 0 && r.Step%t.step == 0) {
+			best = i
+		}
+	}
+	cuts := []int64{from, end}
+	for _, t := range tiers {
+		cuts = append(cuts, t.from, t.to)
+	}
+	slices.Sort(cuts)
+	var all []segment
+	for i := 1; i < len(cuts); i++ {
+		a, b := max(cuts[i-1], from), min(cuts[i], end)
+		if a >= b {
+			continue
+		}
+		t := tiers[choose(tiers, best, a)]
+		if n := len(all); n > 0 && all[n-1].group == t.group {
+			all[n-1].to = b
+			continue
+		}
+		all = append(all, segment{group: t.group, from: a, to: b, rolledUp: t.step > 0})
+	}
+	return all
+}
+
+// choose is the tier for a time: the best one, a finer one where that is not
+// complete, a coarser one where none as fine is kept.
+func choose(tiers []tier, best int, at int64) int {
+	for i := best; i >= 0; i-- {
+		if at >= tiers[i].from && at < tiers[i].to {
+			return i
+		}
+	}
+	for i := best + 1; i < len(tiers); i++ {
+		if at >= tiers[i].from && at < tiers[i].to {
+			return i
+		}
+	}
+	return 0
+}
