@@ -6,6 +6,7 @@ import (
 	"os"
 	"sort"
 	"strconv"
+	"time"
 
 	"github.com/tidwall/buntdb"
 )
@@ -161,6 +162,9 @@ func (s *Store) maintain() error {
 	if err := s.drop(expired); err != nil {
 		return fmt.Errorf("drop expired chunks: %w", err)
 	}
+	if err := s.boundMemory(); err != nil {
+		return fmt.Errorf("keep within the memory limit: %w", err)
+	}
 	if s.path == "" {
 		return nil
 	}
@@ -239,13 +243,15 @@ func (s *Store) merge(at place, keys []string) error {
 
 // compact writes a new file with what lives, and swaps. The caller holds writing.
 func (s *Store) compact() error {
+	began := time.Now()
 	f, err := os.CreateTemp(s.options.Dir, FileName+".new-*")
 	if err != nil {
 		return err
 	}
-	s.mu.RLock()
-	err = s.db.Save(f)
-	s.mu.RUnlock()
+	keys, values, err := s.snapshot()
+	if err == nil {
+		err = writeCommands(f, keys, values)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -268,6 +274,8 @@ func (s *Store) compact() error {
 	if err = errors.Join(renamed, err); err != nil {
 		return fmt.Errorf("compact the store: %w", err)
 	}
+	s.status.Compactions++
+	s.status.CompactTime += time.Since(began)
 	return nil
 }
 

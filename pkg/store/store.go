@@ -54,6 +54,7 @@ type Options struct {
 	SealInterval  time.Duration
 	Retention     time.Duration // of families without a policy
 	Policies      map[string]Policy
+	MemoryLimit   int64         // bytes that keys and values may take; 0: no limit
 	MaxFuture     time.Duration // by how much a row may be ahead of the clock
 	Now           func() time.Time
 	// Report is told once of each damage found and each write that failed. It
@@ -109,6 +110,13 @@ type Status struct {
 	Damage        []string // what the opening found damaged, in words
 	CorruptCopies []string // where the damaged originals were kept
 	FileBytes     int64
+	Chunks        int   // as of the last sealing
+	MemoryBytes   int64 // of keys and values in memory, as of the last sealing
+	MemoryLimit   int64
+	Shed          int           // chunks that went before their time to stay within the limit
+	CommitTime    time.Duration // spent in commits, since the store was opened
+	Compactions   int
+	CompactTime   time.Duration
 }
 
 // Open opens the store in a folder, makes it if it is not there, repairs what a
@@ -356,6 +364,7 @@ func (s *Store) commitBatch(batch *Batch) error {
 	if batch.Empty() {
 		return nil
 	}
+	began := time.Now()
 	sequence := s.sequence + 1
 	value := encodeCommit(sequence, batch)
 	err := s.update(false, func(tx *buntdb.Tx) error {
@@ -383,6 +392,7 @@ func (s *Store) commitBatch(batch *Batch) error {
 		}
 	}
 	s.status.Commits++
+	s.status.CommitTime += time.Since(began)
 	s.status.CommitError = ""
 	s.status.LastCommit = s.options.Now()
 	return nil
@@ -433,6 +443,7 @@ func (s *Store) Status() Status {
 	defer s.mu.RUnlock()
 	status := s.status
 	status.PendingRows = len(s.pending.rows)
+	status.MemoryLimit = s.options.MemoryLimit
 	if s.path != "" {
 		if info, err := os.Stat(s.path); err == nil {
 			status.FileBytes = info.Size()
