@@ -48,6 +48,14 @@ export const METRICS: Choice[] = [
   { value: 'health_percent', label: 'Node health', description: 'One number for each node, over all its satellites.' },
 ];
 
+/** Of the metrics, those that rise as things get worse. All others fall. */
+const WORSE_WHEN_HIGH = ['disqualified', 'suspended', 'offline_suspended'];
+
+/** Whether all that the query asks for falls as things get worse, so that an alert has to watch for low values. */
+export function worseWhenLow(query: StorjQuery): boolean {
+  return Boolean(query.metrics?.length) && !query.metrics?.some((metric) => WORSE_WHEN_HIGH.includes(metric));
+}
+
 export const FORMATS: Array<Choice<QueryFormat>> = [
   { value: 'timeseries', label: 'Time series', description: 'One series for each metric, node and satellite.' },
   { value: 'instant', label: 'Instant', description: 'The newest value of each, for stats, gauges and alert rules.' },

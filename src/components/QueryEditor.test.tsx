@@ -59,6 +59,16 @@ describe('QueryEditor', () => {
     await open({}, CoreApp.UnifiedAlerting);
     expect(screen.getByText('Failed audits left')).toBeInTheDocument();
     expect(screen.getByRole('radio', { name: 'Instant' })).toBeChecked();
+    expect(screen.getByText(/fire when it is below/)).toBeInTheDocument();
+  });
+
+  it.each([
+    [['disqualified'], CoreApp.UnifiedAlerting],
+    [['audit_score_percent', 'suspended'], CoreApp.UnifiedAlerting],
+    [['audit_score_percent'], CoreApp.PanelEditor],
+  ])('does not speak of low values for %j in %s', async (metrics, app) => {
+    await open({ queryType: 'reputation', metrics, format: 'instant' }, app);
+    expect(screen.queryByText(/fire when it is below/)).not.toBeInTheDocument();
   });
 
   it('offers the nodes and the variables, and runs the query with the choice', async () => {

@@ -1,10 +1,19 @@
 import React, { useCallback, useId } from 'react';
 import { CoreApp, type QueryEditorProps } from '@grafana/data';
 import { EditorField, EditorRow } from '@grafana/plugin-ui';
-import { Alert, Combobox, MultiCombobox, RadioButtonGroup, Stack } from '@grafana/ui';
+import { Alert, Combobox, MultiCombobox, RadioButtonGroup, Stack, Text } from '@grafana/ui';
 
 import { type StorjDataSource } from '../datasource';
-import { defaultQuery, FORMATS, formatOf, METRICS, QUERY_TYPES, queryTypeOf, withQueryType } from '../queryModel';
+import {
+  defaultQuery,
+  FORMATS,
+  formatOf,
+  METRICS,
+  QUERY_TYPES,
+  queryTypeOf,
+  withQueryType,
+  worseWhenLow,
+} from '../queryModel';
 import { type StorjOptions, type StorjQuery } from '../types';
 import { labelIdOf, LabelledField } from './LabelledField';
 import { NamePicker } from './NamePicker';
@@ -116,6 +125,11 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
         <Alert severity="info" title="An alert rule needs numbers">
           A table has words and times too. Choose the query type Reputation with the format Instant.
         </Alert>
+      )}
+      {alerting && format !== 'table' && worseWhenLow(query) && (
+        <Text color="secondary" variant="bodySmall">
+          This becomes lower as things get worse: let the condition fire when it is below a number.
+        </Text>
       )}
       {!type && (
         <Alert severity="error" title={`This version does not know the query type "${query.queryType}"`}>

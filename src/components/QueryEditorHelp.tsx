@@ -103,7 +103,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
     borderRadius: theme.shape.radius.default,
     background: theme.colors.background.secondary,
     // The query in one line may be longer than a narrow card.
-    button: { height: 'auto', textAlign: 'left', whiteSpace: 'normal' },
+    button: { height: 'auto', maxWidth: '100%', textAlign: 'left', '&, & > span': { whiteSpace: 'normal' } },
   }),
   title: css({ fontSize: theme.typography.h5.fontSize, marginBottom: theme.spacing(0.5) }),
 });

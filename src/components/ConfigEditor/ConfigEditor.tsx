@@ -2,7 +2,7 @@ import { css } from '@emotion/css';
 import React, { useId, useMemo, useState } from 'react';
 import { type DataSourcePluginOptionsEditorProps, type GrafanaTheme2 } from '@grafana/data';
 import { ConfigSection, ConfigSubSection, DataSourceDescription } from '@grafana/plugin-ui';
-import { Alert, Button, ConfirmModal, Divider, Field, Switch, useStyles2 } from '@grafana/ui';
+import { Alert, Button, ConfirmModal, Divider, Field, Icon, Spinner, Switch, useStyles2 } from '@grafana/ui';
 
 import { fetchNodes, parseSpecs, problemText } from '../../backend';
 import {
@@ -128,7 +128,8 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
             <Button
               variant="secondary"
               fill="outline"
-              icon={health.phase === 'asking' ? 'spinner' : 'sync'}
+              // Two elements: an icon whose name changes while it loads may keep the first picture.
+              icon={health.phase === 'asking' ? <Spinner inline /> : <Icon name="sync" />}
               disabled={health.phase === 'asking'}
               onClick={health.ask}
             >
