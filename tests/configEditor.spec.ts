@@ -1,3 +1,4 @@
+import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@grafana/plugin-e2e';
 
 import { complaintsOf, PLUGIN, provisionedDataSource } from './grafana';
@@ -81,6 +82,38 @@ test('a provisioned data source shows its checks and cannot be changed', async (
   }
   await expect(page.getByRole('button', { name: 'Add node' })).toHaveCount(0);
   await expect(page.getByRole('spinbutton', { name: /^API port/ })).toBeDisabled();
+});
+
+test('nothing serious keeps anybody from using the config editor', async ({
+  page,
+  request,
+  createDataSourceConfigPage,
+}) => {
+  const { uid } = await provisionedDataSource(request);
+  const serious = async (part: string) =>
+    (await new AxeBuilder({ page }).include(part).analyze()).violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+
+  await page.goto(`/connections/datasources/edit/${uid}`);
+  await expect(page.getByRole('button', { name: /^Checks of/ }).first()).toBeVisible();
+  expect(await serious('form')).toEqual([]);
+
+  const configPage = await createDataSourceConfigPage({
+    type: PLUGIN.id,
+    name: 'for-all',
+    deleteDataSourceAfterTest: true,
+  });
+  made = configPage.datasource.uid;
+  await page.getByRole('button', { name: 'Add node' }).click();
+  await page.getByRole('button', { name: 'Expand section Quiet times' }).click();
+  await page.getByRole('button', { name: 'Mute a satellite' }).click();
+  expect(await serious('[role=dialog]')).toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Paste nodes' }).click();
+  await page.getByRole('textbox', { name: /Node specs/ }).fill('broken');
+  await expect(page.getByRole('list', { name: 'What was read' })).toBeVisible();
+  expect(await serious('[role=dialog]')).toEqual([]);
 });
 
 function escape(text: string): string {
