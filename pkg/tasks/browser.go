@@ -54,7 +54,7 @@ func browserTests(ctx context.Context) error {
 		return err
 	}
 	defer nodes.stop()
-	running, err := startGrafana(ctx, found, grafanaSetup{work: work, specs: nodes.specs})
+	running, err := startGrafana(ctx, found, grafanaSetup{work: work, specs: nodes.specs, readOnly: true})
 	if err != nil {
 		return err
 	}

@@ -102,8 +102,9 @@ func grafanaAt(home string) (*grafana, error) {
 
 // grafanaSetup is what a Grafana of the demo shows.
 type grafanaSetup struct {
-	work  string // a temporary folder for all that Grafana writes
-	specs []string
+	work     string // a temporary folder for all that Grafana writes
+	specs    []string
+	readOnly bool // whether people are kept from changing the data source
 }
 
 // runningGrafana is a Grafana that answers at its address.
@@ -206,7 +207,11 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 	}
 	configured := settings.Default()
 	configured.Nodes = nodes
-	source, err := provision.DataSource(dataSourceName, dataSourceUID, configured, provision.AsDefault())
+	options := []provision.Option{provision.AsDefault()}
+	if setup.readOnly {
+		options = append(options, provision.ReadOnly())
+	}
+	source, err := provision.DataSource(dataSourceName, dataSourceUID, configured, options...)
 	if err != nil {
 		return f, err
 	}
@@ -354,9 +359,13 @@ func (g *runningGrafana) keepLog(out io.Writer) {
 	if err != nil {
 		return
 	}
-	kept := filepath.Join(os.TempDir(), "storagenode-monitor-grafana.log")
-	if err := os.WriteFile(kept, text, 0o600); err == nil {
-		fmt.Fprintf(out, "Grafana's log is in %s\n", kept)
+	kept, err := os.CreateTemp("", "storagenode-monitor-grafana-*.log")
+	if err != nil {
+		return
+	}
+	defer kept.Close()
+	if _, err := kept.Write(text); err == nil {
+		fmt.Fprintf(out, "Grafana's log is in %s\n", kept.Name())
 	}
 }
 
