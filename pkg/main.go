@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
@@ -22,7 +23,11 @@ func main() {
 		log.DefaultLogger.Warn(warning)
 	}
 	log.DefaultLogger.Info("Storj Node Monitor is starting", "data", dir)
-	registry := fleet.NewRegistry(fleet.Options{Dir: dir, Warning: warning, Logger: log.DefaultLogger})
+	options := fleet.Options{Dir: dir, Warning: warning, Logger: log.DefaultLogger}
+	if os.Getenv("GOMEMLIMIT") == "" { // what the operator says holds
+		options.LimitMemory = func(bytes int64) { debug.SetMemoryLimit(bytes) }
+	}
+	registry := fleet.NewRegistry(options)
 	err = plugin.Run(registry, func() error {
 		return datasource.Manage(plugin.ID, plugin.NewInstance(registry), datasource.ManageOpts{})
 	})

@@ -16,6 +16,9 @@ export const STATUS_INTERVAL: Bounds = { min: 30, max: 86400, preset: 300, whole
 export const SCORES_INTERVAL: Bounds = { min: 30, max: 86400, preset: 300, whole: true };
 export const PAYOUTS_INTERVAL: Bounds = { min: 300, max: 86400, preset: 3600, whole: true };
 export const IDLE_STOP: Bounds = { min: 1, max: 3650, preset: 30, whole: true };
+export const MEMORY_LIMIT: Bounds = { min: 64, max: 65536, preset: 512, whole: true };
+export const RAW_DAYS: Bounds = { min: 1, max: 400, preset: 30, whole: true };
+export const ROLLUP_DAYS: Bounds = { min: 30, max: 3650, preset: 400, whole: true };
 
 export const DEFAULT_THRESHOLDS: Required<Thresholds> = {
   auditWarning: 85,

@@ -17,6 +17,11 @@ export interface PollIntervals {
   payoutsSeconds?: number;
 }
 
+export interface Retention {
+  rawDays?: number;
+  rollupDays?: number;
+}
+
 export interface NodeSettings {
   name: string;
   /** A file's path, or host:port of a TCP log forwarder. */
@@ -45,6 +50,8 @@ export interface StorjOptions extends DataSourceJsonData {
   pollIntervals?: PollIntervals;
   thresholds?: Thresholds;
   idleStopDays?: number;
+  memoryLimitMiB?: number;
+  retention?: Retention;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ type Concern interface {
 	// a time; previous documents are read from the store.
 	Record(node Node, poll Poll, from *store.Store, into *store.Batch) error
 	// Policies say how long its families of series are kept, and in which steps.
-	Policies() map[string]store.Policy
+	Policies(settings.Retention) map[string]store.Policy
 	// Types are the query types that the concern answers.
 	Types() []Type
 	// Answer answers a query of one of its types.

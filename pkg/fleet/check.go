@@ -135,7 +135,7 @@ func (f *Fleet) checkStore(ctx context.Context) []Check {
 	}
 	status := opened.Status()
 	if status.Path == "" {
-		return []Check{{Name: "store", Verdict: Warning, Message: "everything is kept in memory only: the history is lost at every restart", Mend: "make the data folder writable for Grafana, or set data_dir under [plugin.storagenode-monitor-datasource] in grafana.ini"}}
+		return append(checkLimits(status), Check{Name: "store", Verdict: Warning, Message: "everything is kept in memory only: the history is lost at every restart", Mend: "make the data folder writable for Grafana, or set data_dir under [plugin.storagenode-monitor-datasource] in grafana.ini"})
 	}
 	if status.CommitError != "" {
 		return []Check{{Name: "store", Verdict: Failure, Message: status.CommitError, Mend: fmt.Sprintf("free space on the disk; %d rows wait in memory", status.PendingRows)}}
@@ -144,7 +144,28 @@ func (f *Fleet) checkStore(ctx context.Context) []Check {
 	for _, damage := range status.Damage {
 		checks = append(checks, Check{Name: "store", Verdict: Warning, Message: damage, Mend: "check the disk; the copy can be deleted once it is not needed"})
 	}
+	checks = append(checks, checkLimits(status)...)
 	return append(checks, Check{Name: "store", Verdict: OK, Message: fmt.Sprintf("%s is open, %d KiB", status.Path, (status.FileBytes+1023)/1024)})
+}
+
+// nearLimit is the part of the memory limit from which on health warns.
+const nearLimit = 0.8
+
+// checkLimits says what the store drops, or soon will.
+func checkLimits(status store.Status) []Check {
+	var checks []Check
+	taken := fmt.Sprintf("the history takes %d of the %d MiB that it may take in memory", status.MemoryBytes>>20, status.MemoryLimit>>20)
+	const raise = "raise memoryLimitMiB, or keep values as polled for fewer days (retention.rawDays)"
+	switch {
+	case status.Shed > 0:
+		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%s; %d of its oldest blocks of values as polled were dropped since the start, their hours and days are kept", taken, status.Shed), Mend: raise})
+	case status.MemoryLimit > 0 && float64(status.MemoryBytes) >= nearLimit*float64(status.MemoryLimit):
+		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: taken + "; past that the oldest values as polled are dropped", Mend: raise})
+	}
+	if status.RefusedRows > 0 {
+		checks = append(checks, Check{Name: "store_times", Verdict: Warning, Message: fmt.Sprintf("%d polls were refused since the start, because their times were too far in the past or the future", status.RefusedRows), Mend: "check this machine's clock and switch on time synchronisation (NTP)"})
+	}
+	return checks
 }
 
 // side is what was found out about a node's log or its API.

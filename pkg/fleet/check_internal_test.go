@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
 func TestCheckClock(t *testing.T) {
@@ -108,6 +109,30 @@ func TestTroubles(t *testing.T) {
 	for _, c := range cases {
 		if got := c.troubles.String(); got != c.want {
 			t.Errorf("%+v: %q", c.troubles, got)
+		}
+	}
+}
+
+func TestHealthSaysWhatTheStoreDrops(t *testing.T) {
+	for name, test := range map[string]struct {
+		status store.Status
+		want   []string // words of each warning
+	}{
+		"far from the limit":  {store.Status{MemoryBytes: 79 << 20, MemoryLimit: 100 << 20}, nil},
+		"without a limit":     {store.Status{MemoryBytes: 79 << 20}, nil},
+		"near the limit":      {store.Status{MemoryBytes: 80 << 20, MemoryLimit: 100 << 20}, []string{"takes 80 of the 100 MiB"}},
+		"blocks were dropped": {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3}, []string{"3 of its oldest blocks"}},
+		"a wrong clock":       {store.Status{RefusedRows: 5}, []string{"5 polls were refused"}},
+	} {
+		checks := checkLimits(test.status)
+		if len(checks) != len(test.want) {
+			t.Errorf("%s: %+v", name, checks)
+			continue
+		}
+		for i, check := range checks {
+			if check.Verdict != Warning || !strings.Contains(check.Message, test.want[i]) || check.Mend == "" {
+				t.Errorf("%s: %+v", name, check)
+			}
 		}
 	}
 }

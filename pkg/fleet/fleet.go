@@ -29,13 +29,13 @@ var concerns = []concern.Concern{
 	reputation.Concern{},
 }
 
-// policies are those of every concern's families.
-func policies() map[string]store.Policy {
+// limits of a store: the policies of every concern's families, and its memory.
+func limits(s settings.Settings) store.Limits {
 	all := map[string]store.Policy{}
 	for _, c := range concerns {
 		maps.Copy(all, c.Policies())
 	}
-	return all
+	return store.Limits{Policies: all, MemoryLimit: s.MemoryLimit}
 }
 
 // lockRetry is the pause between two tries to take a store that another process
@@ -113,6 +113,7 @@ func (f *Fleet) configure(s settings.Settings, report settings.Report) {
 	switch {
 	case !f.running:
 		f.beginLocked()
+		f.store.SetLimits(limits(s))
 	case f.store != nil:
 		f.reconcileLocked(before)
 	}
@@ -178,7 +179,7 @@ func (f *Fleet) tryOpen(ctx context.Context, opened chan struct{}, first bool) (
 		}
 	}()
 	opening, err := store.Open(store.Options{
-		Dir: f.dir, Now: f.now, Policies: policies(),
+		Dir: f.dir, Now: f.now, Limits: limits(f.currentSettings()),
 		Report: func(message string) { f.log.Error(message) },
 	})
 	f.mu.Lock()
@@ -191,6 +192,7 @@ func (f *Fleet) tryOpen(ctx context.Context, opened chan struct{}, first bool) (
 	case err != nil:
 		return false, err
 	case ctx.Err() != nil:
+	f.store.SetLimits(limits(f.settings)) // they may have changed meanwhile
 		return true, opening.Close()
 	}
 	f.store = opening

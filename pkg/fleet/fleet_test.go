@@ -879,7 +879,7 @@ func (o odd) Record(concern.Node, concern.Poll, *store.Store, *store.Batch) erro
 	o.records.Add(1)
 	return nil
 }
-func (odd) Policies() map[string]store.Policy { return nil }
+func (odd) Policies(settings.Retention) map[string]store.Policy { return nil }
 
 func (odd) Types() []concern.Type { return nil }
 

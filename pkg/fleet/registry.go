@@ -44,11 +44,17 @@ type Options struct {
 	Warning string
 	Logger  log.Logger       // nil: none
 	Now     func() time.Time // nil: time.Now
+	// LimitMemory is told how many bytes the process should stay within, whenever
+	// that changes. nil: nobody wants to know.
+	LimitMemory func(bytes int64)
 }
 
 func (o Options) complete() Options {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.LimitMemory == nil {
+		o.LimitMemory = func(int64) {}
 	}
 	if o.Logger == nil {
 		o.Logger = log.NewNullLogger()
@@ -147,6 +153,7 @@ func (r *Registry) Configure(key Key, s settings.Settings, report settings.Repor
 	}
 	f.configure(s, report)
 	f.touch()
+	r.limitMemory()
 	return f, nil
 }
 
@@ -173,7 +180,25 @@ func (r *Registry) Resume() error {
 		}
 		f.resume(kept, s, report)
 	}
+	r.limitMemory()
 	return err
+}
+
+// What the process may take: what it needs by itself, and of each fleet the limit
+// of its history and room for the garbage that using it makes.
+const (
+	ownMemory     = 128 << 20
+	memoryPerByte = 1.5
+)
+
+// limitMemory tells how much memory the fleets may take together. Stopped ones
+// count too: they start again with a question.
+func (r *Registry) limitMemory() {
+	total := int64(ownMemory)
+	for _, f := range r.all() {
+		total += int64(memoryPerByte * float64(f.currentSettings().MemoryLimit))
+	}
+	r.options.LimitMemory(total)
 }
 
 // Close stops every fleet and commits what they recorded. It gives up when the

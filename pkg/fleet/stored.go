@@ -38,12 +38,13 @@ func OpenStored(options Options, key Key) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := store.Open(store.Options{Dir: dir, Now: options.Now, Policies: policies(), Report: func(message string) { options.Logger.Error(message) }})
+	configured, report := settings.Load(kept.Settings)
+	opened, err := store.Open(store.Options{Dir: dir, Now: options.Now, Limits: limits(configured), Report: func(message string) { options.Logger.Error(message) }})
 	if err != nil {
 		return nil, fmt.Errorf("open the stored data source %s: %w", key.UID, err)
 	}
 	f := newFleet(key, "", options.Now, options.Logger)
-	f.settings, f.report = settings.Load(kept.Settings)
+	f.settings, f.report = configured, report
 	f.store, f.running, f.cancel = opened, true, func() {}
 	f.opened, f.opening = make(chan struct{}), make(chan struct{})
 	close(f.opened)

@@ -173,7 +173,7 @@ func TestEverySettingSurvivesGrafana(t *testing.T) {
 		APIPort: 1, InteractiveTimeout: time.Second, BackgroundTimeout: 5 * time.Second, AllowRemoteAPI: true,
 		Poll:       settings.PollIntervals{Status: 30 * time.Second, Scores: 31 * time.Second, Payouts: 300 * time.Second},
 		Thresholds: settings.Thresholds{AuditWarning: 0.1, AuditCritical: 0.05, SuspensionCritical: 3, OnlineWarning: 4},
-		IdleStop:   24 * time.Hour,
+		IdleStop:   24 * time.Hour, MemoryLimit: 64 << 20, Retention: settings.Retention{Raw: 24 * time.Hour, Rollup: 30 * 24 * time.Hour},
 	}
 	withoutRemote := settings.Default()
 	withoutRemote.AllowRemoteAPI = false
@@ -226,6 +226,10 @@ datasources:
         suspensionCritical: 60
         onlineWarning: 95
       idleStopDays: 30
+      memoryLimitMiB: 512
+      retention:
+        rawDays: 30
+        rollupDays: 400
 `
 	if diff := cmp.Diff(want, string(file)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -25,17 +26,12 @@ const (
 	healthPercent    = "health_percent" // per node, without a satellite
 )
 
-// Polls are kept for a month, then hours and days, for their worst and last values.
-const (
-	keepPolls = 30 * 24 * time.Hour
-	keepSteps = 400 * 24 * time.Hour
-)
-
-// Policies say how long reputation is kept.
-func (Concern) Policies() map[string]store.Policy {
+// Policies say how long reputation is kept: polls, then hours and days, for their
+// worst and last values.
+func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
 	return map[string]store.Policy{name: {
-		Keep:       keepPolls,
-		Rollups:    []store.Rollup{{Step: time.Hour, Keep: keepSteps}, {Step: 24 * time.Hour, Keep: keepSteps}},
+		Keep:       retention.Raw,
+		Rollups:    []store.Rollup{{Step: time.Hour, Keep: retention.Rollup}, {Step: 24 * time.Hour, Keep: retention.Rollup}},
 		Aggregates: []store.Aggregate{store.Min, store.Max, store.Last},
 	}}
 }

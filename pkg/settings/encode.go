@@ -26,7 +26,12 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 			SuspensionCritical: &s.Thresholds.SuspensionCritical,
 			OnlineWarning:      &s.Thresholds.OnlineWarning,
 		},
-		IdleStopDays: s.IdleStop.Hours() / 24,
+		IdleStopDays:   s.IdleStop.Hours() / 24,
+		MemoryLimitMiB: float64(s.MemoryLimit) / (1 << 20),
+		Retention: retentionJSON{
+			RawDays:    s.Retention.Raw.Hours() / 24,
+			RollupDays: s.Retention.Rollup.Hours() / 24,
+		},
 	}
 	for _, node := range s.Nodes {
 		document.Nodes = append(document.Nodes, node.document(s.Thresholds))
@@ -43,6 +48,13 @@ type settingsJSON struct {
 	PollIntervals             pollIntervalsJSON `json:"pollIntervals"`
 	Thresholds                thresholdsJSON    `json:"thresholds"`
 	IdleStopDays              float64           `json:"idleStopDays"`
+	MemoryLimitMiB            float64           `json:"memoryLimitMiB"`
+	Retention                 retentionJSON     `json:"retention"`
+}
+
+type retentionJSON struct {
+	RawDays    float64 `json:"rawDays"`
+	RollupDays float64 `json:"rollupDays"`
 }
 
 type pollIntervalsJSON struct {

@@ -67,6 +67,14 @@ func Load(jsonData []byte) (Settings, Report) {
 	}
 	loaded.Thresholds = top.thresholds(loaded.Thresholds, "the default")
 	loaded.IdleStop = days(top.wholeNumber("idleStopDays", idleStopBounds))
+	loaded.MemoryLimit = mebibytes(top.wholeNumber("memoryLimitMiB", memoryLimitBounds))
+	if retention, ok := top.object("retention"); ok {
+		loaded.Retention = Retention{
+			Raw:    days(retention.wholeNumber("rawDays", rawDaysBounds)),
+			Rollup: days(retention.wholeNumber("rollupDays", rollupDaysBounds)),
+		}
+		retention.warnOfOthers()
+	}
 	loaded.Nodes = top.nodes(loaded)
 	top.warnOfOthers()
 	return loaded, *report

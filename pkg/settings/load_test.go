@@ -28,8 +28,10 @@ func TestDefaults(t *testing.T) {
 		Poll:               settings.PollIntervals{Status: 5 * time.Minute, Scores: 5 * time.Minute, Payouts: time.Hour},
 		Thresholds:         originalThresholds,
 		IdleStop:           30 * 24 * time.Hour,
+		MemoryLimit:        512 << 20,
+		Retention:          settings.Retention{Raw: 30 * 24 * time.Hour, Rollup: 400 * 24 * time.Hour},
 	}
-	for _, jsonData := range []string{"", "  \n", "null", "{}", `{"nodes":null,"thresholds":null,"apiPort":null}`, `{"nodes":[],"thresholds":{},"pollIntervals":{}}`} {
+	for _, jsonData := range []string{"", "  \n", "null", "{}", `{"nodes":null,"thresholds":null,"apiPort":null}`, `{"nodes":[],"thresholds":{},"pollIntervals":{},"retention":{}}`} {
 		got, report := settings.Load([]byte(jsonData))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Load(%q), -want +got:\n%s", jsonData, diff)
@@ -60,7 +62,8 @@ func TestLoadEverything(t *testing.T) {
 		"allowRemoteApi": true,
 		"pollIntervals": {"statusSeconds": 30, "scoresSeconds": 86400, "payoutsSeconds": 300},
 		"thresholds": {"auditWarning": 90, "auditCritical": 80.5, "suspensionCritical": 0, "onlineWarning": 100},
-		"idleStopDays": 3650
+		"idleStopDays": 3650, "memoryLimitMiB": 64,
+		"retention": {"rawDays": 400, "rollupDays": 3650}
 	}`))
 	inherited := settings.Thresholds{AuditWarning: 90, AuditCritical: 80.5, SuspensionCritical: 0, OnlineWarning: 100}
 	want := settings.Settings{
@@ -82,6 +85,8 @@ func TestLoadEverything(t *testing.T) {
 		Poll:               settings.PollIntervals{Status: 30 * time.Second, Scores: 24 * time.Hour, Payouts: 5 * time.Minute},
 		Thresholds:         inherited,
 		IdleStop:           3650 * 24 * time.Hour,
+		MemoryLimit:        64 << 20,
+		Retention:          settings.Retention{Raw: 400 * 24 * time.Hour, Rollup: 3650 * 24 * time.Hour},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings, -want +got:\n%s", diff)
@@ -135,6 +140,17 @@ func TestLoadReportsBadValues(t *testing.T) {
 		}},
 		{`{"thresholds":{"auditCritical":86}}`, []string{`thresholds.auditCritical: 86 is above auditWarning, which is 85; write both so that auditCritical is not above auditWarning; until then the default 70 and 85 hold`}},
 		{`{"idleStopDays":3651}`, []string{`idleStopDays: 3651 is outside 1-3650; write a whole number from 1 to 3650, or remove the key; until then the default 30 holds`}},
+		{`{"memoryLimitMiB":63}`, []string{`memoryLimitMiB: 63 is outside 64-65536; write a whole number from 64 to 65536, or remove the key; until then the default 512 holds`}},
+		{`{"memoryLimitMiB":65537}`, []string{`memoryLimitMiB: 65537 is outside 64-65536; write a whole number from 64 to 65536, or remove the key; until then the default 512 holds`}},
+		{`{"retention":{"rawDays":0,"rollupDays":29}}`, []string{
+			`retention.rawDays: 0 is outside 1-400; write a whole number from 1 to 400, or remove the key; until then the default 30 holds`,
+			`retention.rollupDays: 29 is outside 30-3650; write a whole number from 30 to 3650, or remove the key; until then the default 400 holds`,
+		}},
+		{`{"retention":{"rawDays":401,"rollupDays":3651}}`, []string{
+			`retention.rawDays: 401 is outside 1-400; write a whole number from 1 to 400, or remove the key; until then the default 30 holds`,
+			`retention.rollupDays: 3651 is outside 30-3650; write a whole number from 30 to 3650, or remove the key; until then the default 400 holds`,
+		}},
+		{`{"retention":30}`, []string{`retention: it must be an object and is a number; write an object {…}, or remove the key; until then it counts as empty`}},
 		{`{"nodes":{"name":"N"}}`, []string{`nodes: it must be a list and is an object; write a list of nodes, as in [{"name": "My-Node", "log": "/var/log/storagenode.log"}]`}},
 		{`{"nodes":[7, null ,` + good + `]}`, []string{
 			`"nodes[0]": nodes: node 1 of the list must be an object or a spec and is a number; write {"name": "My-Node", "log": "/var/log/storagenode.log"} or "My-Node:/var/log/storagenode.log"`,
@@ -241,7 +257,7 @@ func TestUnknownKeysAreWarnings(t *testing.T) {
 		`unknown key "nodes[0].manageAlerts": the known ones are name, log, api, key, retired, maintenanceUntil, mutedSatellites, thresholds`,
 		`unknown key "API_PORT": did you mean "apiPort"?`,
 		`unknown key "apiport": did you mean "apiPort"?`,
-		`unknown key "zzz": the known ones are apiPort, interactiveTimeoutSeconds, backgroundTimeoutSeconds, allowRemoteApi, pollIntervals, thresholds, idleStopDays, nodes`,
+		`unknown key "zzz": the known ones are apiPort, interactiveTimeoutSeconds, backgroundTimeoutSeconds, allowRemoteApi, pollIntervals, thresholds, idleStopDays, memoryLimitMiB, retention, nodes`,
 	}
 	if diff := cmp.Diff(want, report.Warnings); diff != "" {
 		t.Errorf("warnings, -want +got:\n%s", diff)
@@ -366,7 +382,7 @@ func TestMarshalledForm(t *testing.T) {
 		`{"name":"R","api":"http://h:1","key":"r","retired":true,"maintenanceUntil":"2026-12-01T00:00:00Z","mutedSatellites":{"us1":"left"},"thresholds":{"suspensionCritical":0}}],` +
 		`"apiPort":14002,"interactiveTimeoutSeconds":10,"backgroundTimeoutSeconds":90,"allowRemoteApi":true,` +
 		`"pollIntervals":{"statusSeconds":300,"scoresSeconds":300,"payoutsSeconds":3600},` +
-		`"thresholds":{"auditWarning":85,"auditCritical":70,"suspensionCritical":60,"onlineWarning":95},"idleStopDays":30}`
+		`"thresholds":{"auditWarning":85,"auditCritical":70,"suspensionCritical":60,"onlineWarning":95},"idleStopDays":30,"memoryLimitMiB":512,"retention":{"rawDays":30,"rollupDays":400}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -412,6 +428,8 @@ func randomSettings(r *rand.Rand) settings.Settings {
 		APIPort:            between(1, 65535),
 		InteractiveTimeout: time.Duration(between(1, 60)) * time.Second,
 		AllowRemoteAPI:     r.Intn(2) == 0,
+		MemoryLimit:        int64(between(64, 65536)) << 20,
+		Retention:          settings.Retention{Raw: time.Duration(between(1, 400)) * 24 * time.Hour, Rollup: time.Duration(between(30, 3650)) * 24 * time.Hour},
 		Poll: settings.PollIntervals{
 			Status:  time.Duration(between(30, 86400)) * time.Second,
 			Scores:  time.Duration(between(30, 86400)) * time.Second,
@@ -483,7 +501,7 @@ func FuzzLoad(f *testing.F) {
 	for _, jsonData := range []string{
 		`{"nodes":["N:/n.log",{"name":"M","api":"http://h","key":"n","thresholds":{"auditWarning":1},"mutedSatellites":{"us1":""}}],"apiPort":1}`,
 		`{"nodes":[{"name":"a","log":"/a"},{"name":"A","log":"/a","maintenanceUntil":"2026-12-01T00:00:00.5+01:00","retired":true}],"allowRemoteApi":false}`,
-		`{"interactiveTimeoutSeconds":60,"backgroundTimeoutSeconds":5,"pollIntervals":{"statusSeconds":-0},"thresholds":{"auditCritical":-0.0},"idleStopDays":1e3,"x":{}}`,
+		`{"interactiveTimeoutSeconds":60,"backgroundTimeoutSeconds":5,"pollIntervals":{"statusSeconds":-0},"thresholds":{"auditCritical":-0.0},"idleStopDays":1e3,"memoryLimitMiB":64,"retention":{"rawDays":1,"x":2},"x":{}}`,
 		`null`, `[]`, `{`,
 	} {
 		f.Add([]byte(jsonData))
@@ -499,7 +517,8 @@ func FuzzLoad(f *testing.F) {
 			names[node.Name], keys[node.Key] = true, true
 		}
 		if loaded.BackgroundTimeout < loaded.InteractiveTimeout || loaded.APIPort < 1 || loaded.APIPort > 65535 ||
-			loaded.Poll.Status < 30*time.Second || loaded.Poll.Payouts < 300*time.Second || loaded.IdleStop < 24*time.Hour {
+			loaded.Poll.Status < 30*time.Second || loaded.Poll.Payouts < 300*time.Second || loaded.IdleStop < 24*time.Hour ||
+			loaded.MemoryLimit < 64<<20 || loaded.Retention.Raw < 24*time.Hour || loaded.Retention.Rollup < 30*24*time.Hour {
 			t.Fatalf("out of bounds: %+v", loaded)
 		}
 		for _, problem := range report.Problems {

@@ -33,6 +33,15 @@ type Settings struct {
 	Thresholds Thresholds
 	// IdleStop is how long collection goes on without any request.
 	IdleStop time.Duration
+	// MemoryLimit is how many bytes the stored history may take in memory.
+	MemoryLimit int64
+	Retention   Retention
+}
+
+// Retention says how long the history is kept.
+type Retention struct {
+	Raw    time.Duration // values as they were polled
+	Rollup time.Duration // their worst and last ones of each hour and day
 }
 
 // PollIntervals says how often a node's API is asked for what.
@@ -106,7 +115,12 @@ func Default() Settings {
 			SuspensionCritical: 60,
 			OnlineWarning:      95,
 		},
-		IdleStop: days(idleStopBounds.preset),
+		IdleStop:    days(idleStopBounds.preset),
+		MemoryLimit: mebibytes(memoryLimitBounds.preset),
+		Retention: Retention{
+			Raw:    days(rawDaysBounds.preset),
+			Rollup: days(rollupDaysBounds.preset),
+		},
 	}
 }
 
@@ -126,6 +140,9 @@ var (
 	scoresIntervalBounds    = bounds{30, 86400, 300}
 	payoutsIntervalBounds   = bounds{300, 86400, 3600}
 	idleStopBounds          = bounds{1, 3650, 30}
+	memoryLimitBounds       = bounds{64, 65536, 512}
+	rawDaysBounds           = bounds{1, 400, 30}
+	rollupDaysBounds        = bounds{30, 3650, 400}
 )
 
 const (
@@ -134,5 +151,7 @@ const (
 )
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+func mebibytes(n int) int64 { return int64(n) << 20 }
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

@@ -16,9 +16,9 @@ const itemOverhead = 120
 const shedTo = 0.8
 
 type sizedChunk struct {
-	key    string
-	window int64
-	bytes  int64
+	key string
+	place
+	bytes int64
 }
 
 // boundMemory measures what keys and values take, and drops the oldest chunks of
@@ -35,7 +35,7 @@ func (s *Store) boundMemory() error {
 			if group, start, ok := chunkPlace(key); ok {
 				count++
 				if rollupStep(group) == 0 {
-					chunks = append(chunks, sizedChunk{key, start, size})
+					chunks = append(chunks, sizedChunk{key, place{group, start}, size})
 				}
 			}
 			return true
@@ -44,7 +44,7 @@ func (s *Store) boundMemory() error {
 	if err != nil {
 		return err
 	}
-	limit := s.options.MemoryLimit
+	limit := s.limits.Load().MemoryLimit
 	var shed []string
 	if limit > 0 && total > limit {
 		slices.SortFunc(chunks, func(a, b sizedChunk) int {
@@ -53,8 +53,10 @@ func (s *Store) boundMemory() error {
 			}
 			return strings.Compare(a.key, b.key)
 		})
-		for _, c := range chunks {
-			if total <= int64(shedTo*float64(limit)) {
+		for i, c := range chunks {
+			// A window of a group goes whole: what is left of it would hide its roll-ups.
+			begun := i > 0 && c.place == chunks[i-1].place
+			if total <= int64(shedTo*float64(limit)) && !begun {
 				break
 			}
 			shed = append(shed, c.key)

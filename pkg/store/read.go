@@ -206,6 +206,29 @@ func (s *Store) firstTime(ctx context.Context, group string, from int64) (first 
 	return first, ok, err
 }
 
+// firstKept is a time (milliseconds UTC) before which the group has no row; ok is
+// false where it has none at all.
+func (s *Store) firstKept(group string) (first int64, ok bool) {
+	first = forever
+	s.mu.RLock()
+	for _, heads := range []map[string]*groupHead{s.sealing, s.heads} {
+		if head := heads[group]; head != nil && len(head.rows) > 0 {
+			first, ok = min(first, head.rows[0].time), true
+		}
+	}
+	s.mu.RUnlock()
+	prefix := chunkPrefix(group)
+	_ = s.view(func(tx *buntdb.Tx) error { // a closed store has no row
+		return tx.AscendRange("", prefix, prefix+"~", func(key, _ string) bool {
+			if _, start, isChunk := chunkPlace(key); isChunk {
+				first, ok = min(first, start), true
+			}
+			return !ok
+		})
+	})
+	return first, ok
+}
+
 // groups is every group as recorded, in memory or in chunks.
 func (s *Store) groups() ([]string, error) {
 	found := map[string]bool{}

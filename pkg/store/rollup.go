@@ -31,7 +31,7 @@ func family(group string) string {
 
 // policy is that of the group's family; a family without one is kept whole.
 func (s *Store) policy(group string) Policy {
-	if policy, ok := s.options.Policies[family(group)]; ok {
+	if policy, ok := s.limits.Load().Policies[family(group)]; ok {
 		return policy
 	}
 	return Policy{Keep: s.options.Retention}
@@ -247,6 +247,10 @@ func (s *Store) tiers(group string) []tier {
 			from:  now.Add(-rollup.Keep).UnixMilli(),
 			to:    s.rolledUpTo(group, rollup.Step),
 		})
+	}
+	// Before the first row that is there, whatever the reason, a roll-up has more to say.
+	if first, ok := s.firstKept(group); ok && len(all) > 1 {
+		all[0].from = max(all[0].from, first)
 	}
 	// Rows as recorded are given up to the roll-ups at a step's edge.
 	if len(all) > 1 {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -53,14 +54,22 @@ type Options struct {
 	FlushInterval time.Duration // negative: only Flush commits
 	SealInterval  time.Duration
 	Retention     time.Duration // of families without a policy
-	Policies      map[string]Policy
-	MemoryLimit   int64         // bytes that keys and values may take; 0: no limit
+	Limits        Limits        // as long as SetLimits gives no others
 	MaxFuture     time.Duration // by how much a row may be ahead of the clock
 	Now           func() time.Time
 	// Report is told once of each damage found and each write that failed. It
 	// must not call the store.
 	Report func(message string)
 }
+
+// Limits are what may change while the store is open.
+type Limits struct {
+	Policies    map[string]Policy
+	MemoryLimit int64 // bytes that keys and values may take; 0: no limit
+}
+
+// SetLimits gives other limits. What they do not allow goes with the next sealing.
+func (s *Store) SetLimits(limits Limits) { s.limits.Store(&limits) }
 
 // Store is the one owner of one BuntDB file. Its methods are safe for concurrent
 // use. A recorded value is in the answers at once, and on disk with the next
@@ -69,6 +78,7 @@ type Store struct {
 	options Options
 	path    string
 	lock    *flock.Flock
+	limits  atomic.Pointer[Limits]
 
 	writing  sync.Mutex // held by commit, seal and compaction: guards the four below
 	sequence uint64     // of the last commit
@@ -151,6 +161,7 @@ func Open(options Options) (*Store, error) {
 		contained: map[place]uint64{},
 		stopped:   make(chan struct{}),
 	}
+	s.SetLimits(options.Limits)
 	if err := s.open(); err != nil {
 		if s.lock != nil {
 			err = errors.Join(err, s.lock.Unlock())
@@ -443,7 +454,7 @@ func (s *Store) Status() Status {
 	defer s.mu.RUnlock()
 	status := s.status
 	status.PendingRows = len(s.pending.rows)
-	status.MemoryLimit = s.options.MemoryLimit
+	status.MemoryLimit = s.limits.Load().MemoryLimit
 	if s.path != "" {
 		if info, err := os.Stat(s.path); err == nil {
 			status.FileBytes = info.Size()

@@ -465,6 +465,16 @@ describe('the settings', () => {
     expect(last()).toEqual({ nodes: [], ...expected });
   });
 
+  it.each<[RegExp, string, StorjOptions]>([
+    [/^Memory for the history/, '128', { memoryLimitMiB: 128 }],
+    [/^Keep values as polled/, '60', { retention: { rawDays: 60 } }],
+    [/^Keep hours and days/, '800', { retention: { rollupDays: 800 } }],
+  ])('%s, among the advanced ones', async (label, text, expected) => {
+    const { user, last } = await open([], { idleStopDays: 7 });
+    await user.type(screen.getByRole('spinbutton', { name: label }), text);
+    expect(last()).toEqual({ nodes: [], idleStopDays: 7, ...expected });
+  });
+
   it('shows the default, and has it again when a field is emptied', async () => {
     const { user, last } = await open([], { pollIntervals: { scoresSeconds: 900, statusSeconds: 60 } });
     const field = screen.getByRole('spinbutton', { name: /^Scores/ });
@@ -512,6 +522,12 @@ describe('the settings', () => {
     const { user, last } = await open([], { manageAlerts: true } as StorjOptions);
     await user.type(screen.getByRole('spinbutton', { name: /^API port/ }), '1');
     expect(last()).toEqual({ nodes: [], manageAlerts: true, apiPort: 1 });
+  });
+
+  it('keeps what a setting beside it does not know', async () => {
+    const { user, last } = await open([], { retention: { rollupDays: 800, later: 1 } } as StorjOptions);
+    await user.type(screen.getByRole('spinbutton', { name: /^Keep values as polled/ }), '9');
+    expect(last()).toEqual({ nodes: [], retention: { rollupDays: 800, later: 1, rawDays: 9 } });
   });
 });
 

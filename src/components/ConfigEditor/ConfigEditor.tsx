@@ -11,14 +11,17 @@ import {
   DEFAULT_THRESHOLDS,
   IDLE_STOP,
   INTERACTIVE_TIMEOUT,
+  MEMORY_LIMIT,
   PAYOUTS_INTERVAL,
+  RAW_DAYS,
+  ROLLUP_DAYS,
   SCORES_INTERVAL,
   shownNode,
   STATUS_INTERVAL,
   tidyNode,
   withKey,
 } from '../../settings';
-import { type Check, type NodeEntry, type NodeSettings, type PollIntervals, type StorjOptions } from '../../types';
+import { type Check, type NodeEntry, type NodeSettings, type PollIntervals, type Retention, type StorjOptions } from '../../types';
 import { CheckList } from './Checks';
 import { NodeForm } from './NodeForm';
 import { NodeTable } from './NodeTable';
@@ -52,6 +55,8 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
   const setNodes = (next: NodeEntry[]) => set({ nodes: next });
   const setPoll = (key: keyof PollIntervals) => (value: number | undefined) =>
     set({ pollIntervals: withKey(jsonData.pollIntervals, key, value) });
+  const setRetention = (key: keyof Retention) => (value: number | undefined) =>
+    set({ retention: withKey(jsonData.retention, key, value) });
   const close = () => setDialog(undefined);
 
   const edit = async (index: number) => {
@@ -245,7 +250,13 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
       </ConfigSection>
       <Divider />
 
-      <ConfigSection title="Advanced" isCollapsible isInitiallyOpen={jsonData.idleStopDays !== undefined}>
+      <ConfigSection
+        title="Advanced"
+        isCollapsible
+        isInitiallyOpen={[jsonData.idleStopDays, jsonData.memoryLimitMiB, jsonData.retention].some(
+          (value) => value !== undefined
+        )}
+      >
         <ConfigSubSection title="Collecting">
           <SettingsGrid>
             <NumberSetting
@@ -257,6 +268,40 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
               bounds={IDLE_STOP}
               disabled={readOnly}
               onChange={(idleStopDays) => set({ idleStopDays })}
+            />
+          </SettingsGrid>
+        </ConfigSubSection>
+        <ConfigSubSection title="Storing">
+          <SettingsGrid>
+            <NumberSetting
+              id={`${id}-memory`}
+              label="Memory for the history"
+              description="Past it the oldest values as polled are dropped, and the checks say so. Hours and days stay."
+              unit="MiB"
+              value={jsonData.memoryLimitMiB}
+              bounds={MEMORY_LIMIT}
+              disabled={readOnly}
+              onChange={(memoryLimitMiB) => set({ memoryLimitMiB })}
+            />
+            <NumberSetting
+              id={`${id}-raw`}
+              label="Keep values as polled"
+              description="Every value, as the node gave it."
+              unit="days"
+              value={jsonData.retention?.rawDays}
+              bounds={RAW_DAYS}
+              disabled={readOnly}
+              onChange={setRetention('rawDays')}
+            />
+            <NumberSetting
+              id={`${id}-rollup`}
+              label="Keep hours and days"
+              description="The worst and last value of each."
+              unit="days"
+              value={jsonData.retention?.rollupDays}
+              bounds={ROLLUP_DAYS}
+              disabled={readOnly}
+              onChange={setRetention('rollupDays')}
             />
           </SettingsGrid>
         </ConfigSubSection>
