@@ -33,7 +33,7 @@ var concerns = []concern.Concern{
 func limits(s settings.Settings) store.Limits {
 	all := map[string]store.Policy{}
 	for _, c := range concerns {
-		maps.Copy(all, c.Policies())
+		maps.Copy(all, c.Policies(s.Retention))
 	}
 	return store.Limits{Policies: all, MemoryLimit: s.MemoryLimit}
 }
