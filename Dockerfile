@@ -17,15 +17,17 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go tool mage backend && CGO_ENABLED=0 go build -trimpath -o /out/nodes ./pkg/cmd/replay
+    go tool mage backend && CGO_ENABLED=0 go build -trimpath -o /out/nodes ./pkg/cmd/simnode && mkdir /out/logs
 
-# Nodes to look at, for a first visit without a storage node.
+# Simulated nodes to look at, for a first visit without a storage node. Their logs are in the volume /logs.
 FROM scratch AS nodes
 COPY --from=backend /out/nodes /nodes
+COPY --from=backend --chown=65534:65534 /out/logs /logs
 USER 65534:65534
-EXPOSE 14002-14010
+EXPOSE 14002-14006
+VOLUME /logs
 ENTRYPOINT ["/nodes"]
-CMD ["--listen", "0.0.0.0:14002", "--advertise", "nodes"]
+CMD ["--demo", "/logs", "--demo-listen", "0.0.0.0:14002", "--advertise", "nodes"]
 
 FROM grafana/grafana:${GRAFANA_VERSION} AS grafana
 USER root

@@ -19,9 +19,9 @@ import (
 
 // demoNodes is the program in pkg/cmd that plays the nodes of the demo: it prints their specs, one a line, and an empty
 // line when all are ready, and serves until its standard input closes.
-const demoNodes = "replay"
+const demoNodes = "simnode"
 
-// Demo shows storage nodes at work: those in the environment variable NODES (specs, one a line), else recorded ones. It
+// Demo shows storage nodes at work: those in the environment variable NODES (specs, one a line), and simulated ones. It
 // shows them in a Grafana where one is found, else in the terminal. A Ctrl-C ends it and leaves nothing behind.
 func Demo(ctx context.Context) error {
 	ctx, stop := untilTold(ctx)
@@ -62,16 +62,16 @@ func demo(ctx context.Context) error {
 	if err := buildBackend(ctx, target); err != nil {
 		return err
 	}
-	specs := given
-	if len(specs) == 0 {
-		nodes, err := startNodes(ctx, work)
-		if err != nil {
-			return err
-		}
-		defer nodes.stop()
-		specs = nodes.specs
-		fmt.Println("recorded nodes (name your own in the variable NODES, one spec a line):")
+	nodes, err := startNodes(ctx, work)
+	if err != nil {
+		return err
 	}
+	defer nodes.stop()
+	specs := append(given, nodes.specs...)
+	if _, problems := settings.ParseSpecs(strings.Join(specs, "\n"), nil); len(problems) > 0 {
+		return fmt.Errorf("NODES beside the simulated nodes: %w", problems[0])
+	}
+	fmt.Println("the nodes (name your own in the variable NODES, one spec a line):")
 	for _, spec := range specs {
 		fmt.Println("  " + spec)
 	}
@@ -164,7 +164,8 @@ func startNodes(ctx context.Context, work string) (*playedNodes, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, "--until-stdin-closes")
+	fmt.Println("simulating five nodes with 30 days behind them …")
+	cmd := exec.Command(program, "--demo", filepath.Join(work, "nodes"), "--demo-listen", "127.0.0.1:0", "--until-stdin-closes")
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

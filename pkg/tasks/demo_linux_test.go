@@ -44,7 +44,7 @@ func TestDemoLeavesNothing(t *testing.T) {
 					t.Fatalf("the demo ended by itself:\n%s", said.String())
 				default:
 				}
-				return strings.Contains(said.String(), "● Healthy")
+				return strings.Contains(said.String(), "● healthy")
 			})
 
 			if err := end(cmd.Process.Pid); err != nil {

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -24,11 +25,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is main without the process: it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	config, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -40,6 +41,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if config.bigLog != "" {
 		err = writeBigLog(config, stdout)
 	} else {
+		if config.untilEOF {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithCancel(ctx)
+			defer cancel()
+			go func() { _, _ = io.Copy(io.Discard, stdin); cancel() }()
+		}
 		err = serve(ctx, config, stdout)
 	}
 	if err != nil {
@@ -51,11 +58,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // configuration is what the command line says.
 type configuration struct {
-	nodes  []simnode.RunnerOptions
-	truth  string
-	bigLog string
-	lines  int64
-	big    simnode.Options
+	nodes     []simnode.RunnerOptions
+	advertise string
+	untilEOF  bool
+	truth     string
+	bigLog    string
+	lines     int64
+	big       simnode.Options
 }
 
 const usage = `Runs simulated storage nodes: log and API, with history, live.
@@ -86,7 +95,7 @@ func parse(args []string, stderr io.Writer) (configuration, error) {
 		fmt.Fprintf(stderr, usage, strings.Join(names, " "))
 		flags.PrintDefaults()
 	}
-	for _, s := range settings {
+	for _, s := range nodeSettings {
 		flags.Func(s.name, s.help, func(value string) error {
 			common[s.name] = value
 			return nil
@@ -97,7 +106,10 @@ func parse(args []string, stderr io.Writer) (configuration, error) {
 		nodes = append(nodes, value)
 		return nil
 	})
-	demo := flags.String("demo", "", "run the five nodes of the demo, with their logs in this `folder` and their APIs from 127.0.0.1:14002 on")
+	demo := flags.String("demo", "", "run the five nodes of the demo, with their logs in this `folder`")
+	demoListen := flags.String("demo-listen", "127.0.0.1:14002", "`host:port` of the demo's first API; the others take the next ports, or all take free ones after port 0")
+	flags.StringVar(&c.advertise, "advertise", "", "`host` to print in the specs in place of the listening one")
+	flags.BoolVar(&c.untilEOF, "until-stdin-closes", false, "end when standard input ends: whoever started this and dies takes it along")
 	flags.StringVar(&c.truth, "truth", "", "write what really happened as JSON to this `file`: when history is there, and at the end")
 	flags.StringVar(&c.bigLog, "big-log", "", "write a big log for benchmarks to this `file` (- for standard output) and end")
 	flags.Int64Var(&c.lines, "lines", 1_000_000, "lines of the big log")
@@ -113,7 +125,10 @@ func parse(args []string, stderr io.Writer) (configuration, error) {
 		return c, err
 	}
 	if *demo != "" {
-		c.nodes = simnode.DemoNodes(*demo, "127.0.0.1", 14002)
+		var err error
+		if c.nodes, err = demoNodes(*demo, *demoListen); err != nil {
+			return c, err
+		}
 		for i := range c.nodes {
 			if err := apply(&c.nodes[i], common); err != nil {
 				return c, err
@@ -163,13 +178,40 @@ func parse(args []string, stderr io.Writer) (configuration, error) {
 	return c, nil
 }
 
+// demoNodes are the nodes of the demo with their addresses.
+func demoNodes(folder, listen string) ([]simnode.RunnerOptions, error) {
+	host, text, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, fmt.Errorf("--demo-listen %q: %w; write it as 127.0.0.1:0", listen, err)
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("--demo-listen %q: the port is not a number from 0 to 65535", listen)
+	}
+	nodes := simnode.DemoNodes(folder, host, int(port))
+	if port > 0 {
+		return nodes, nil
+	}
+	// A node that is dead from the start never opens a port, and still needs one to
+	// be looked for at. They are taken together, so that all differ.
+	for i := range nodes {
+		free, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer func() { _ = free.Close() }()
+		nodes[i].Listen = free.Addr().String()
+	}
+	return nodes, nil
+}
+
 // oneSetting is a setting of a node.
 type oneSetting struct {
 	name, help string
 	set        func(o *simnode.RunnerOptions, value string) error
 }
 
-var settings = []oneSetting{
+var nodeSettings = []oneSetting{
 	{"name", "the node's `name` (default A)", func(o *simnode.RunnerOptions, v string) error { o.Node.Name = v; return nil }},
 	{"scenario", "what goes wrong (default healthy)", func(o *simnode.RunnerOptions, v string) (err error) {
 		o.Node.Scenario, err = simnode.ParseScenario(v)
@@ -203,9 +245,9 @@ var settings = []oneSetting{
 }
 
 func setting(name string) *oneSetting {
-	for i := range settings {
-		if settings[i].name == name {
-			return &settings[i]
+	for i := range nodeSettings {
+		if nodeSettings[i].name == name {
+			return &nodeSettings[i]
 		}
 	}
 	return nil
@@ -232,7 +274,7 @@ func options(values map[string]string) (simnode.RunnerOptions, error) {
 }
 
 func apply(o *simnode.RunnerOptions, values map[string]string) error {
-	for _, s := range settings {
+	for _, s := range nodeSettings {
 		if value, ok := values[s.name]; ok {
 			if err := s.set(o, value); err != nil {
 				return fmt.Errorf("%s %q: %w", s.name, value, err)
@@ -266,10 +308,11 @@ func serve(ctx context.Context, c configuration, stdout io.Writer) error {
 	for _, r := range runners {
 		select {
 		case <-r.Listening():
-			fmt.Fprintln(stdout, r.Spec())
+			fmt.Fprintln(stdout, advertised(r.Spec(), r.Address(), c.advertise))
 		case <-ctx.Done():
 		}
 	}
+	fmt.Fprintln(stdout) // all are ready
 	var truthFailure error
 	if ctx.Err() == nil {
 		truthFailure = writeTruth(c.truth, runners)
@@ -282,6 +325,15 @@ func serve(ctx context.Context, c configuration, stdout io.Writer) error {
 		truthFailure = writeTruth(c.truth, runners)
 	}
 	return errors.Join(append(failures, truthFailure)...)
+}
+
+// advertised is a spec with another host in the place of the listening one.
+func advertised(spec, address, host string) string {
+	_, port, err := net.SplitHostPort(address)
+	if host == "" || err != nil {
+		return spec
+	}
+	return strings.TrimSuffix(spec, address) + net.JoinHostPort(host, port)
 }
 
 // writeTruth writes what has really happened to all nodes, in one step.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -48,16 +49,16 @@ func TestWrongUseSaysWhatIsWrong(t *testing.T) {
 		{"--nonsense", "nonsense"},
 	} {
 		var out, err bytes.Buffer
-		if code := run(context.Background(), strings.Fields(c.args), &out, &err); code != 2 || !strings.Contains(err.String(), c.want) {
+		if code := run(context.Background(), strings.Fields(c.args), nil, &out, &err); code != 2 || !strings.Contains(err.String(), c.want) {
 			t.Errorf("simnode %s: exit %d, %q; want 2 and a word about %q", c.args, code, err.String(), c.want)
 		}
 	}
 	var out, err bytes.Buffer
-	if code := run(context.Background(), []string{"--help"}, &out, &err); code != 0 || !strings.Contains(err.String(), "flaky-uplink") {
+	if code := run(context.Background(), []string{"--help"}, nil, &out, &err); code != 0 || !strings.Contains(err.String(), "flaky-uplink") {
 		t.Errorf("--help: exit %d, %q", code, err.String())
 	}
 	// what only the node itself can refuse
-	if code := run(context.Background(), strings.Fields("--log x --version 1.2.3"), &out, &err); code != 1 {
+	if code := run(context.Background(), strings.Fields("--log x --version 1.2.3"), nil, &out, &err); code != 1 {
 		t.Errorf("version 1.2.3: exit %d", code)
 	}
 }
@@ -91,7 +92,7 @@ func TestServesUntilInterrupted(t *testing.T) {
 			"--history", "3h", "--truth", truthFile,
 			"--node", "name=A,log=" + folder + "/a.log,listen=127.0.0.1:0",
 			"--node", "name=B,scenario=html-instead-of-json,listen=127.0.0.1:0,format=json,log=" + folder + "/b.log",
-		}, &out, &errOut)
+		}, nil, &out, &errOut)
 	}()
 	var truths []simnode.Truth
 	for deadline := time.Now().Add(30 * time.Second); ; {
@@ -144,7 +145,7 @@ func TestServesUntilInterrupted(t *testing.T) {
 func TestBigLogToAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "big.log")
 	var out, errOut bytes.Buffer
-	if code := run(context.Background(), []string{"--big-log", path, "--lines", "5000", "--format", "json"}, &out, &errOut); code != 0 {
+	if code := run(context.Background(), []string{"--big-log", path, "--lines", "5000", "--format", "json"}, nil, &out, &errOut); code != 0 {
 		t.Fatalf("exit %d: %s", code, errOut.String())
 	}
 	log, err := os.ReadFile(path)
@@ -154,7 +155,40 @@ func TestBigLogToAFile(t *testing.T) {
 	if got := bytes.Count(log, []byte("\n")); got != 5000 || log[0] != '{' || !strings.Contains(out.String(), "5000 lines") {
 		t.Errorf("%d lines beginning with %q; said %q", got, log[:1], out.String())
 	}
-	if code := run(context.Background(), []string{"--big-log", filepath.Join(path, "x")}, &out, &errOut); code != 1 {
+	if code := run(context.Background(), []string{"--big-log", filepath.Join(path, "x")}, nil, &out, &errOut); code != 1 {
 		t.Errorf("an impossible file: exit %d", code)
+	}
+}
+
+func TestTheDemosSpecs(t *testing.T) {
+	folder := t.TempDir()
+	stdin, closing := io.Pipe()
+	var out, errOut syncBuffer
+	code := make(chan int, 1)
+	go func() {
+		code <- run(context.Background(), []string{"--demo", folder, "--demo-listen", "127.0.0.1:0", "--advertise", "nodes", "--history", "2h", "--until-stdin-closes"}, stdin, &out, &errOut)
+	}()
+	for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(out.String(), "\n\n"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the nodes are not ready; output %q %q", out.String(), errOut.String())
+		}
+		wait := time.NewTimer(10 * time.Millisecond)
+		<-wait.C
+	}
+	specs := strings.Split(strings.TrimSpace(out.String()), "\n")
+	ports := map[string]bool{}
+	for _, spec := range specs {
+		_, port, ok := strings.Cut(spec, ":http://nodes:")
+		if !ok || port == "0" || ports[port] || !strings.Contains(spec, folder) {
+			t.Errorf("spec %q", spec)
+		}
+		ports[port] = true
+	}
+	if len(specs) != 5 {
+		t.Errorf("%d nodes: %q", len(specs), specs)
+	}
+	_ = closing.Close()
+	if got := <-code; got != 0 {
+		t.Errorf("it ends with %d: %s", got, errOut.String())
 	}
 }

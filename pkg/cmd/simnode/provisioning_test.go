@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
 
-// The compose file starts this program on port 14002 of the host `nodes`, and provisions a data source for it.
+// The compose file starts this program's demo on port 14002 of the host `nodes`, and provisions a data source for it.
 func TestProvisioningNamesTheseNodes(t *testing.T) {
 	text, err := os.ReadFile("../../../provisioning/datasources/storagenodes.yaml")
 	if err != nil {
@@ -38,12 +37,17 @@ func TestProvisioningNamesTheseNodes(t *testing.T) {
 	if len(report.Problems) > 0 || len(report.Warnings) > 0 {
 		t.Errorf("problems %v, warnings %v", report.Problems, report.Warnings)
 	}
+	nodes, err := demoNodes("/logs", "0.0.0.0:14002")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var want, got []string
-	for i, node := range nodes() {
-		want = append(want, fmt.Sprintf("%s at http://nodes:%d", node.name, 14002+i))
+	for _, node := range nodes {
+		spec := node.Node.Name + ":" + node.LogPath + ":http://" + node.Listen
+		want = append(want, advertised(spec, node.Listen, "nodes"))
 	}
 	for _, node := range configured.Nodes {
-		got = append(got, node.Name+" at "+node.API)
+		got = append(got, node.Spec())
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
