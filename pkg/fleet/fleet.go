@@ -58,6 +58,7 @@ type Fleet struct {
 	mu       sync.Mutex // guards everything below, and the choice of histories
 	settings settings.Settings
 	report   settings.Report
+	saved    time.Time // when the settings were saved; zero: not known
 	running  bool
 	stopping chan struct{} // while it stops: closed when that is over
 	again    bool          // somebody asked while it stopped: start again
@@ -69,7 +70,6 @@ type Fleet struct {
 	opening  chan struct{}      // closed when no more tries are made
 	store    *store.Store
 	storeErr error
-	keepErr  string // why the configuration could not be kept, the last time
 }
 
 func newFleet(key Key, dir string, now func() time.Time, logger log.Logger) *Fleet {
@@ -105,26 +105,28 @@ func (f *Fleet) isConfiguredLocked(name string) bool {
 
 // configure gives the fleet new settings and starts it if it does not run. A node
 // whose settings did not change is not interrupted.
-func (f *Fleet) configure(s settings.Settings, report settings.Report) {
+func (f *Fleet) configure(s settings.Settings, report settings.Report, saved time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if saved.Before(f.saved) {
+		return // Grafana's cache still gives the settings from before the last change
+	}
+	f.saved = saved
 	before := f.settings
 	f.settings, f.report = s, report
 	switch {
 	case !f.running:
 		f.beginLocked()
-		f.store.SetLimits(limits(s))
 	case f.store != nil:
+		f.store.SetLimits(limits(s))
 		f.reconcileLocked(before)
 	}
 }
 
 // resume is configure with what an earlier run kept.
 func (f *Fleet) resume(last kept, s settings.Settings, report settings.Report) {
-	f.mu.Lock()
 	f.keeper.resume(last)
-	f.mu.Unlock()
-	f.configure(s, report)
+	f.configure(s, report, time.Time{})
 }
 
 // beginLocked starts a fleet that does not run, once it has stopped.
@@ -192,10 +194,10 @@ func (f *Fleet) tryOpen(ctx context.Context, opened chan struct{}, first bool) (
 	case err != nil:
 		return false, err
 	case ctx.Err() != nil:
-	f.store.SetLimits(limits(f.settings)) // they may have changed meanwhile
 		return true, opening.Close()
 	}
 	f.store = opening
+	f.store.SetLimits(limits(f.settings)) // they may have changed meanwhile
 	f.reconcileLocked(f.settings)
 	return true, nil
 }
@@ -248,24 +250,19 @@ func pollingChanged(a, b settings.Settings) bool {
 // touch notes that somebody asks, and starts the fleet if it had stopped because
 // nobody did.
 func (f *Fleet) touch() {
-	now := f.now()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		return
-	}
-	if !f.running {
+	closed, current := f.closed, f.settings
+	if !closed && !f.running {
 		f.log.Info("somebody asks again: collecting starts")
 		f.beginLocked()
 	}
-	failure := ""
-	if err := f.keeper.asked(f.key, f.settings, now); err != nil {
-		failure = err.Error()
+	f.mu.Unlock()
+	if closed {
+		return
 	}
-	if failure != "" && failure != f.keepErr {
-		f.log.Error("the fleet's configuration could not be kept: after a restart it waits for the first request", "error", failure)
+	if err := f.keeper.asked(f.key, current, f.now()); err != nil {
+		f.log.Error("the fleet's configuration could not be kept: after a restart it waits for the first request", "error", err)
 	}
-	f.keepErr = failure
 }
 
 // idle says whether nobody has asked for longer than the settings allow.

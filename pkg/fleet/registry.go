@@ -147,11 +147,17 @@ func (r *Registry) get(key Key) (*Fleet, error) {
 
 // Configure gives a data source's fleet its settings and answers it, running.
 func (r *Registry) Configure(key Key, s settings.Settings, report settings.Report) (*Fleet, error) {
+	return r.ConfigureSaved(key, s, report, time.Time{})
+}
+
+// ConfigureSaved is Configure with settings of which is known when they were
+// saved: those from before the ones that the fleet runs with change nothing.
+func (r *Registry) ConfigureSaved(key Key, s settings.Settings, report settings.Report, saved time.Time) (*Fleet, error) {
 	f, err := r.get(key)
 	if err != nil {
 		return nil, err
 	}
-	f.configure(s, report)
+	f.configure(s, report, saved)
 	f.touch()
 	r.limitMemory()
 	return f, nil
@@ -259,33 +265,66 @@ func readKept(file string) (kept, error) {
 	return k, nil
 }
 
-// keeper writes a fleet's kept configuration when it changes.
+// keeper writes a fleet's kept configuration when it changes. It has locks of its
+// own, so that a disk that hangs delays one question and nothing else.
 type keeper struct {
-	dir     string
+	dir string
+
+	writing sync.Mutex // held while the file is written: guards written
 	written kept
-	asking  time.Time
+
+	mu     sync.Mutex // guards everything below
+	asking time.Time
+	failed string // why it could not be written, the last time
 }
 
 func newKeeper(dir string) *keeper { return &keeper{dir: dir} }
 
 func (k *keeper) resume(last kept) {
+	k.writing.Lock()
 	k.written = last
-	k.asking = last.Asked
+	k.writing.Unlock()
+	k.note(last.Asked)
 }
 
-func (k *keeper) lastAsked() time.Time { return k.asking }
+func (k *keeper) note(asked time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asking = asked
+}
 
-// asked notes a request; the caller holds the fleet's mu.
+func (k *keeper) lastAsked() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.asking
+}
+
+// asked notes a question, and writes the configuration if it is not what was
+// written. It answers an error once.
 func (k *keeper) asked(key Key, s settings.Settings, now time.Time) error {
-	k.asking = now
-	if k.dir == "" {
+	k.note(now)
+	// If somebody is just writing, the next question sees to what is left to write.
+	if k.dir == "" || !k.writing.TryLock() {
 		return nil
 	}
+	defer k.writing.Unlock()
+	err := k.write(key, s, now)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	failed := textOf(err)
+	if failed == k.failed {
+		return nil
+	}
+	k.failed = failed
+	return err
+}
+
+func (k *keeper) write(key Key, s settings.Settings, now time.Time) error {
 	encoded, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	if string(encoded) == string(k.written.Settings) && now.Sub(k.written.Asked) < keepInterval {
+	if string(encoded) == string(k.written.Settings) && now.Sub(k.written.Asked).Abs() < keepInterval {
 		return nil
 	}
 	next := kept{Org: key.Org, UID: key.UID, Asked: now.UTC(), Settings: encoded}
@@ -296,8 +335,7 @@ func (k *keeper) asked(key Key, s settings.Settings, now time.Time) error {
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return err
 	}
-	name := filepath.Join(k.dir, keptFile)
-	if err := writeWhole(name, content); err != nil {
+	if err := writeWhole(filepath.Join(k.dir, keptFile), content); err != nil {
 		return err
 	}
 	k.written = next

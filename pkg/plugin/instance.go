@@ -38,7 +38,7 @@ func NewInstance(registry *fleet.Registry) func(context.Context, backend.DataSou
 		loaded, report := settings.Load(source.JSONData)
 		//lint:ignore SA1019 what is kept on disk is named by the number, and Grafana still sends it
 		key := fleet.Key{Org: backend.PluginConfigFromContext(ctx).OrgID, UID: source.UID}
-		running, err := registry.Configure(key, loaded, report)
+		running, err := registry.ConfigureSaved(key, loaded, report, source.Updated)
 		if err != nil {
 			return nil, err
 		}
