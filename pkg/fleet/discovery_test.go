@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/replay"
@@ -52,9 +54,11 @@ func nodeOnAFreePort(t *testing.T, answers http.Handler) {
 }
 
 func TestOneNodeFindsItsAPI(t *testing.T) {
+	t.Parallel() // asking every address takes its time
 	n := newNode(t, degraded(t, idX))
 	for name, source := range map[string]settings.Source{"the log says nothing": logOf(t, ""), "the log says who it is": logOf(t, idX), "the log is not there": {Kind: settings.LogFile, Path: "/no/such.log"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := seldom(settings.Node{Name: "A", Log: source})
 			s.APIPort = n.port(t)
 			f := configure(t, newRegistry(t, "", nil), s)
@@ -65,6 +69,7 @@ func TestOneNodeFindsItsAPI(t *testing.T) {
 		})
 	}
 	t.Run("a forwarder's machine", func(t *testing.T) {
+		t.Parallel()
 		s := seldom(settings.Node{Name: "A", Log: settings.Source{Kind: settings.LogTCP, Address: "127.0.0.1:9"}})
 		s.APIPort = n.port(t)
 		f := configure(t, newRegistry(t, "", nil), s)
@@ -73,6 +78,7 @@ func TestOneNodeFindsItsAPI(t *testing.T) {
 }
 
 func TestANodeIsFoundWhenItComes(t *testing.T) {
+	t.Parallel() // asking every address takes its time
 	n := newNode(t, replay.FaultStatus(503))
 	s := seldom(settings.Node{Name: "A", Log: settings.Source{Kind: settings.LogTCP, Address: "127.0.0.1:9"}})
 	s.APIPort = n.port(t)
@@ -89,6 +95,7 @@ func TestANodeIsFoundWhenItComes(t *testing.T) {
 
 // An API that was found and is another node's by now is looked for again.
 func TestAFoundAPIThatBecomesAnotherNodes(t *testing.T) {
+	t.Parallel() // asking every address takes its time
 	n := newNode(t, degraded(t, idX))
 	s := often(settings.Node{Name: "A", Log: logOf(t, idX)})
 	s.APIPort = n.port(t)
@@ -107,6 +114,7 @@ func TestAFoundAPIThatBecomesAnotherNodes(t *testing.T) {
 }
 
 func TestAnAPIThatIsNotTheLogsIsNotTaken(t *testing.T) {
+	t.Parallel() // asking every address takes its time
 	n := newNode(t, healthy(t, idY))
 	s := seldom(settings.Node{Name: "A", Log: logOf(t, idX)})
 	s.APIPort = n.port(t)
@@ -120,6 +128,7 @@ func TestAnAPIThatIsNotTheLogsIsNotTaken(t *testing.T) {
 }
 
 func TestSeveralNodesAreKnownByTheirLogs(t *testing.T) {
+	t.Parallel() // asking every address takes its time
 	x := newNode(t, degraded(t, idX))
 	nodeOnAFreePort(t, healthy(t, idY))
 	s := seldom(settings.Node{Name: "B", Log: logOf(t, idY)}, settings.Node{Name: "A", Log: logOf(t, idX)})
@@ -130,7 +139,9 @@ func TestSeveralNodesAreKnownByTheirLogs(t *testing.T) {
 }
 
 func TestNothingIsGuessed(t *testing.T) {
+	t.Parallel() // asking every address takes its time
 	t.Run("two logs that say nothing", func(t *testing.T) {
+		t.Parallel()
 		x := newNode(t, degraded(t, idX))
 		s := seldom(settings.Node{Name: "A", Log: logOf(t, "")}, settings.Node{Name: "B", Log: logOf(t, "")})
 		s.APIPort = x.port(t)
@@ -148,6 +159,7 @@ func TestNothingIsGuessed(t *testing.T) {
 	// The API of the one with an address is known by another host name, and its node
 	// lets us wait: it may be the only one that answers.
 	t.Run("one that has an address and does not answer", func(t *testing.T) {
+		t.Parallel()
 		x := newNode(t, degraded(t, idX))
 		x.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.Host, "127.0.0.2") {
@@ -180,6 +192,7 @@ func TestNothingIsGuessed(t *testing.T) {
 }
 
 func TestRemoteAPIsThatAreNotAllowed(t *testing.T) {
+	t.Parallel() // asking every address takes its time
 	s := seldom(
 		settings.Node{Name: "given", API: "http://192.0.2.1:14002"},
 		settings.Node{Name: "looked for", Log: settings.Source{Kind: settings.LogTCP, Address: "192.0.2.1:9999"}},
@@ -191,7 +204,9 @@ func TestRemoteAPIsThatAreNotAllowed(t *testing.T) {
 			status := statusOf(f, name)
 			return fmt.Sprint(status), status.State == fleet.Connecting && strings.Contains(status.LastError, "remote APIs are not allowed")
 		})
-		check := checkNamed(t, f.Check(t.Context()), name, "api")
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		check := checkNamed(t, f.Check(ctx), name, "api")
+		cancel()
 		if check.Verdict != fleet.Failure || check.Mend == "" || !strings.Contains(check.Message, "not allowed") {
 			t.Errorf("%+v", check)
 		}

@@ -312,20 +312,20 @@ func TestNodesDoNotHarmEachOther(t *testing.T) {
 	add("nowhere", "http://no-such-host.invalid:14002", "no-such-host.invalid")
 
 	s := often(nodes...)
-	s.InteractiveTimeout, s.BackgroundTimeout = 300*time.Millisecond, time.Second
+	s.InteractiveTimeout, s.BackgroundTimeout = 300*time.Millisecond, 2*time.Second
 	f := configure(t, newRegistry(t, "", nil), s)
 	hasState(t, f, "good", fleet.Connected)
 	for name, text := range says {
-		hasState(t, f, name, fleet.Unreachable)
-		status := statusOf(f, name)
-		if !strings.Contains(status.LastError, text) || status.LastErrorAt.IsZero() || !status.LastSuccess.IsZero() {
-			t.Errorf("%s: %q does not say %q", name, status.LastError, text)
+		var status fleet.Status
+		becomes(t, name+" says "+text, func() (string, bool) {
+			status = statusOf(f, name)
+			return fmt.Sprintf("but %+v", status), status.State == fleet.Unreachable && strings.Contains(status.LastError, text)
+		})
+		if status.LastErrorAt.IsZero() || !status.LastSuccess.IsZero() || status.Trouble() != status.LastError {
+			t.Errorf("%s: %+v", name, status)
 		}
 		if strings.Contains(status.LastError, "SECRET") {
 			t.Errorf("%s: the answer's body is shown: %s", name, status.LastError)
-		}
-		if status.Trouble() != status.LastError {
-			t.Errorf("%s: trouble %q", name, status.Trouble())
 		}
 	}
 	// The good one is polled all the while, and the others are not hammered.
@@ -628,6 +628,28 @@ func TestResumeCollectsWithoutARequest(t *testing.T) {
 	}
 	if status := statusOf(f, "A"); status.Facts.NodeID != idX || status.LastSuccess.IsZero() {
 		t.Errorf("%+v", status)
+	}
+}
+
+// The first request after a restart makes an instance with the same settings: what
+// was resumed goes on.
+func TestAResumedFleetIsNotInterrupted(t *testing.T) {
+	n := newNode(t, degraded(t, idX))
+	dir := t.TempDir()
+	s := seldom(at("A", n))
+	r := newRegistry(t, dir, nil)
+	hasAudit(t, configure(t, r, s), "A", degradedAudit)
+	closeRegistry(t, r)
+
+	again := newRegistry(t, dir, nil)
+	if err := again.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the node is polled", func() bool { return n.statuses.Load() == 2 })
+	f := configure(t, again, s)
+	hasState(t, f, "A", fleet.Connected)
+	if n.statuses.Load() != 2 {
+		t.Errorf("%d requests, want one each run", n.statuses.Load())
 	}
 }
 
