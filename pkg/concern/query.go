@@ -102,7 +102,8 @@ func list[T ~string](names []T) string {
 	return strings.Join(quoted, ", ")
 }
 
-// Selector picks names out of many: exact ones, and /regular expressions/.
+// Selector picks names out of many: exact ones, and /regular expressions/, which
+// match a part of a name unless they say otherwise, as Grafana's own do.
 type Selector struct {
 	names    []string
 	patterns []*regexp.Regexp
@@ -120,7 +121,7 @@ func NewSelector(entries []string) (Selector, error) {
 		case entry == everything:
 			s.all = true
 		case len(entry) > 2 && strings.HasPrefix(entry, "/") && strings.HasSuffix(entry, "/"):
-			pattern, err := regexp.Compile("^(?:" + entry[1:len(entry)-1] + ")$")
+			pattern, err := regexp.Compile(entry[1 : len(entry)-1])
 			if err != nil {
 				return Selector{}, fmt.Errorf("%q is not a regular expression: %w", entry, err)
 			}

@@ -110,9 +110,9 @@ func TestSelector(t *testing.T) {
 		{"All beside a name", []string{"B", "$__all"}, []string{"A", "B"}, nil, []string{"B"}},
 		{"an exact name", []string{"A"}, []string{"A"}, []string{"AA", "a", ""}, []string{"A"}},
 		{"several names", []string{"A", "B"}, []string{"A", "B"}, []string{"C"}, []string{"A", "B"}},
-		{"a regular expression matches whole names", []string{"/node-[0-9]/"}, []string{"node-1"}, []string{"node-12", "my-node-1", "node-x"}, nil},
-		{"alternatives are held together", []string{"/a|b/"}, []string{"a", "b"}, []string{"ax", "xb"}, nil},
-		{"a regular expression beside a name", []string{"/a.*/", "B"}, []string{"attic", "B"}, []string{"Battic"}, []string{"B"}},
+		{"a regular expression matches a part", []string{"/node-[0-9]/"}, []string{"node-1", "node-12", "my-node-1"}, []string{"node-x"}, nil},
+		{"an anchored one matches whole names", []string{"/^(a|b)$/"}, []string{"a", "b"}, []string{"ax", "xb"}, nil},
+		{"a regular expression beside a name", []string{"/^a/", "B"}, []string{"attic", "B"}, []string{"Battic"}, []string{"B"}},
 		{"what is not a regular expression is a name", []string{".*", "/", "//", "/x"}, []string{".*", "/", "//", "/x"}, []string{"A", ""}, []string{".*", "/", "//", "/x"}},
 		{"an empty name selects nothing", []string{""}, nil, []string{"A"}, []string{""}},
 	}
