@@ -39,9 +39,14 @@ type chunk struct {
 	times    []int64
 	columns  []Column
 	data     [][]byte
+
+	histogramColumns []Column
+	histogramData    [][]byte
+	eventData        []byte
 }
 
-const chunkVersion = 1
+// Version 1 had no histograms and no events.
+const chunkVersion = 2
 
 // table is rows on their way into or out of chunks: ascending times, one slice
 // of values a column, NaN where a row said nothing of it.
@@ -49,6 +54,10 @@ type table struct {
 	times   []int64
 	columns []Column
 	values  [][]float64
+
+	histogramColumns []Column
+	histograms       [][]*Histogram
+	events           []Event // in order of time; each at the time of a row
 }
 
 func encodeChunk(from, to uint64, t *table) string {
@@ -56,25 +65,35 @@ func encodeChunk(from, to uint64, t *table) string {
 	b = binary.AppendUvarint(b, from)
 	b = binary.AppendUvarint(b, to)
 	b = appendTimes(b, t.times)
-	b = binary.AppendUvarint(b, uint64(len(t.columns)))
-	order := make([]int, len(t.columns))
+	var data []byte
+	b, data = appendColumns(b, data, t.columns, func(data []byte, i int) []byte { return appendColumn(data, t.values[i]) })
+	b, data = appendColumns(b, data, t.histogramColumns, func(data []byte, i int) []byte { return appendHistogramColumn(data, t.histograms[i]) })
+	start := len(data)
+	data = appendEvents(data, t.times, t.events)
+	b = binary.AppendUvarint(b, uint64(len(data)-start))
+	return string(appendChecksum(append(b, data...)))
+}
+
+// appendColumns writes names and lengths to b, and what the columns hold to data.
+func appendColumns(b, data []byte, columns []Column, appendData func(data []byte, column int) []byte) (names, all []byte) {
+	b = binary.AppendUvarint(b, uint64(len(columns)))
+	order := make([]int, len(columns))
 	for i := range order {
 		order[i] = i
 	}
-	sort.Slice(order, func(i, j int) bool { return t.columns[order[i]] < t.columns[order[j]] })
-	var data []byte
+	sort.Slice(order, func(i, j int) bool { return columns[order[i]] < columns[order[j]] })
 	previous := ""
 	for _, i := range order {
 		// Columns come sorted, so that a name shares its beginning with the one before.
-		shared := sharedPrefix(previous, string(t.columns[i]))
+		shared := sharedPrefix(previous, string(columns[i]))
 		b = binary.AppendUvarint(b, uint64(shared))
-		b = appendString(b, string(t.columns[i])[shared:])
-		previous = string(t.columns[i])
+		b = appendString(b, string(columns[i])[shared:])
+		previous = string(columns[i])
 		start := len(data)
-		data = appendColumn(data, t.values[i])
+		data = appendData(data, i)
 		b = binary.AppendUvarint(b, uint64(len(data)-start))
 	}
-	return string(appendChecksum(append(b, data...)))
+	return b, data
 }
 
 func sharedPrefix(a, b string) int {
@@ -91,12 +110,35 @@ func decodeChunk(value string) (*chunk, error) {
 		return nil, err
 	}
 	d := &decoder{b: body}
-	if v := d.bytes(1); v == nil || v[0] != chunkVersion {
+	v := d.bytes(1)
+	if v == nil || v[0] < 1 || v[0] > chunkVersion {
 		return nil, fmt.Errorf("%w: unknown chunk version", errDamaged)
 	}
 	c := &chunk{from: d.uvarint(), to: d.uvarint(), times: d.times()}
+	columns, lengths := d.columns()
+	c.columns = columns
+	events := 0
+	var histogramLengths []int
+	if v[0] > 1 {
+		c.histogramColumns, histogramLengths = d.columns()
+		events = d.count()
+	}
+	for _, length := range lengths {
+		c.data = append(c.data, d.bytes(length))
+	}
+	for _, length := range histogramLengths {
+		c.histogramData = append(c.histogramData, d.bytes(length))
+	}
+	c.eventData = d.bytes(events)
+	if d.err == nil && (len(d.b) > 0 || !slices.IsSorted(c.times)) {
+		d.fail()
+	}
+	return c, d.err
+}
+
+// columns reads the names of columns of one kind, and how long each one's data is.
+func (d *decoder) columns() (columns []Column, lengths []int) {
 	n := d.count()
-	lengths := make([]int, 0, n)
 	previous := ""
 	for ; n > 0 && d.err == nil; n-- {
 		shared := d.uvarint()
@@ -105,17 +147,26 @@ func decodeChunk(value string) (*chunk, error) {
 			break
 		}
 		name := previous[:shared] + d.string()
-		c.columns = append(c.columns, Column(name))
+		columns = append(columns, Column(name))
 		lengths = append(lengths, int(min(d.uvarint(), math.MaxInt32)))
 		previous = name
 	}
-	for _, length := range lengths {
-		c.data = append(c.data, d.bytes(length))
-	}
-	if d.err == nil && (len(d.b) > 0 || !slices.IsSorted(c.times)) {
-		d.fail()
-	}
-	return c, d.err
+	return columns, lengths
+}
+
+// histograms expands one column of histograms: one for each of the chunk's rows, nil
+// where there is none.
+func (c *chunk) histograms(i int) ([]*Histogram, error) {
+	values := make([]*Histogram, len(c.times))
+	d := &decoder{b: c.histogramData[i]}
+	d.histogramColumn(len(values), func(row int, h *Histogram) { values[row] = h })
+	return values, d.err
+}
+
+func (c *chunk) events() ([]Event, error) {
+	d := &decoder{b: c.eventData}
+	events := d.events(c.times)
+	return events, d.err
 }
 
 // column expands one column into a value for each of the chunk's rows.
@@ -144,5 +195,21 @@ func (c *chunk) addTo(h *groupHead) error {
 			}
 		}
 	}
-	return nil
+	for i, name := range c.histogramColumns {
+		values, err := c.histograms(i)
+		if err != nil {
+			return err
+		}
+		n := h.histograms.number(name)
+		for j, value := range values {
+			if value != nil {
+				h.setHistogram(c.times[j], n, value)
+			}
+		}
+	}
+	events, err := c.events()
+	for _, e := range events {
+		h.addEvent(e)
+	}
+	return err
 }

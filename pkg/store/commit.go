@@ -6,8 +6,9 @@ import (
 )
 
 // A commit's value: version, sequence, rows, documents, checksum. Groups and
-// columns are numbered in order of first use, because a flush repeats them.
-const commitVersion = 1
+// columns are numbered in order of first use, because a flush repeats them. Version
+// 1 had no histograms and no events.
+const commitVersion = 2
 
 func encodeCommit(sequence uint64, batch *Batch) string {
 	b := make([]byte, 0, 64+32*len(batch.rows))
@@ -32,6 +33,12 @@ func encodeCommit(sequence uint64, batch *Batch) string {
 			name(string(s.Column))
 			b = appendFloat(b, s.Value)
 		}
+		b = binary.AppendUvarint(b, uint64(len(r.histograms)))
+		for _, s := range r.histograms {
+			name(string(s.Column))
+			b = appendHistogram(b, s.Histogram)
+		}
+		b = appendString(b, string(appendEvents(nil, []int64{r.time}, r.events)))
 	}
 	b = binary.AppendUvarint(b, uint64(len(batch.documents)))
 	for _, doc := range batch.documents {
@@ -52,7 +59,8 @@ func decodeCommit(value string) (sequence uint64, batch *Batch, err error) {
 		return 0, nil, err
 	}
 	d := &decoder{b: body}
-	if v := d.bytes(1); v == nil || v[0] != commitVersion {
+	v := d.bytes(1)
+	if v == nil || v[0] < 1 || v[0] > commitVersion {
 		return 0, nil, fmt.Errorf("%w: unknown commit version", errDamaged)
 	}
 	sequence = d.uvarint()
@@ -74,6 +82,16 @@ func decodeCommit(value string) (sequence uint64, batch *Batch, err error) {
 		r := batchRow{group: name(), time: d.varint()}
 		for m := d.count(); m > 0 && d.err == nil; m-- {
 			r.samples = append(r.samples, Sample{Column: Column(name()), Value: d.float()})
+		}
+		if v[0] > 1 {
+			for m := d.count(); m > 0 && d.err == nil; m-- {
+				r.histograms = append(r.histograms, HistogramSample{Column: Column(name()), Histogram: d.histogram()})
+			}
+			events := &decoder{b: d.bytes(d.count())}
+			r.events = events.events([]int64{r.time})
+			if events.err != nil {
+				d.fail()
+			}
 		}
 		batch.rows = append(batch.rows, r)
 	}

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeUntilKilled counts: commit n holds row n of two groups and the document
-// "count" with n. After each commit it says n on its output.
+// writeUntilKilled counts: commit n holds row n of two groups, a histogram of the
+// first n values, event n, and the document "count" with n. After each commit it says n on its output.
 func writeUntilKilled(dir, limit string) error {
 	if limit != "" {
 		bytes, err := strconv.ParseUint(limit, 10, 64)
@@ -55,6 +55,8 @@ func writeUntilKilled(dir, limit string) error {
 		at := start.Add(time.Duration(n) * time.Minute).UnixMilli()
 		batch.Add("a", at, Sample{"x", float64(n)})
 		batch.Add("b", at, Sample{"y", float64(n) / 3})
+		batch.AddHistograms("a", at, HistogramSample{"x", observed(float64(n), float64(n)/2)})
+		batch.AppendEvent(Event{Time: at, Kind: "step", Labels: map[string]string{"n": strconv.FormatUint(n, 10)}})
 		batch.Put("count", binary.BigEndian.AppendUint64(nil, n))
 		if err := s.Record(batch); err != nil {
 			return err
@@ -101,10 +103,30 @@ func verify(t *testing.T, dir string) uint64 {
 			t.Fatalf("row %d has %v and %v", n, a[at], b[at])
 		}
 	}
+	verifyKinds(t, s, count)
 	if status := s.Status(); len(status.Damage) > 0 && !onlyTorn(status.Damage) {
 		t.Fatalf("after a kill there is damage: %q", status.Damage)
 	}
 	return count
+}
+
+// verifyKinds checks that histograms and events tell of the same commits.
+func verifyKinds(t *testing.T, s *Store, count uint64) {
+	t.Helper()
+	end := start.AddDate(1, 0, 0).UnixMilli()
+	histograms, err := s.Histograms(t.Context(), Range{Group: "a", To: end}, nil)
+	check(t, err)
+	events, err := s.Events(t.Context(), 0, end, "step")
+	check(t, err)
+	if uint64(len(histograms.Times)) != count || uint64(len(events)) != count {
+		t.Fatalf("of %d commits there are %d histograms and %d events", count, len(histograms.Times), len(events))
+	}
+	for n := range count {
+		h := histograms.Values[0][n]
+		if h.Count() != 2 || h.Sum != float64(n)*1.5 || events[n].Labels["n"] != strconv.FormatUint(n, 10) {
+			t.Fatalf("commit %d has %+v and %+v", n, h, events[n])
+		}
+	}
 }
 
 // onlyTorn says whether the damage is a command that the kill cut short.
@@ -166,6 +188,8 @@ func TestAFileCutAnywhereInItsLastCommitsOpens(t *testing.T) {
 		batch := &Batch{}
 		batch.Add("a", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"x", float64(n)})
 		batch.Add("b", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"y", float64(n) / 3})
+		batch.AddHistograms("a", start.Add(time.Duration(n)*time.Minute).UnixMilli(), HistogramSample{"x", observed(float64(n), float64(n)/2)})
+		batch.AppendEvent(Event{Time: start.Add(time.Duration(n) * time.Minute).UnixMilli(), Kind: "step", Labels: map[string]string{"n": strconv.Itoa(n)}})
 		batch.Put("count", binary.BigEndian.AppendUint64(nil, uint64(n)))
 		check(t, s.Record(batch))
 		check(t, s.Flush())

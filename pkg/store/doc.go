@@ -1,6 +1,6 @@
-// Package store keeps time series and documents in one BuntDB file.
+// Package store keeps time series, events and documents in one BuntDB file.
 //
-// It knows series, samples, documents, commits and chunks. It knows nothing of
+// It knows series of numbers and of histograms, events, documents, commits and chunks. It knows nothing of
 // Storj, of Grafana, nor of what a series means.
 //
 // # Layout
@@ -10,7 +10,8 @@
 // once and on disk with the next commit:
 //
 //	w:<sequence>                   a commit: everything one flush adds, in one value
-//	c:<group>:<window>:<sequence>  a sealed chunk: the rows of one group in one window
+//	c:<group>:<window>:<sequence>  a sealed chunk: the rows of one group in one window,
+//	                               with their numbers, histograms and events
 //	d:<key>                        a document: the latest state of something
 //	m:format, m:sealed             the format version; the last sequence sealed
 //

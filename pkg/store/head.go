@@ -1,29 +1,40 @@
 package store
 
 import (
+	"slices"
 	"sort"
 )
 
 // groupHead holds the rows of one group that no chunk contains yet.
 type groupHead struct {
-	index   map[Column]int
-	columns []Column
-	rows    []row // ascending by time
+	numbers    columnSet
+	histograms columnSet
+	rows       []row // ascending by time
 }
 
-func newGroupHead() *groupHead { return &groupHead{index: map[Column]int{}} }
+func newGroupHead() *groupHead { return &groupHead{} }
 
-func (h *groupHead) columnIndex(c Column) int {
-	n, ok := h.index[c]
+// columnSet numbers the columns of one kind.
+type columnSet struct {
+	index   map[Column]int
+	columns []Column
+}
+
+func (s *columnSet) number(c Column) int {
+	n, ok := s.index[c]
 	if !ok {
-		n = len(h.columns)
-		h.index[c] = n
-		h.columns = append(h.columns, c)
+		if s.index == nil {
+			s.index = map[Column]int{}
+		}
+		n = len(s.columns)
+		s.index[c] = n
+		s.columns = append(s.columns, c)
 	}
 	return n
 }
 
-func (h *groupHead) set(time int64, column int, value float64) {
+// row is the row of a time, made if it is not there.
+func (h *groupHead) row(time int64) *row {
 	n := len(h.rows)
 	// Rows come in order of time nearly always.
 	i := n
@@ -35,16 +46,62 @@ func (h *groupHead) set(time int64, column int, value float64) {
 		copy(h.rows[i+1:], h.rows[i:])
 		h.rows[i] = row{time: time}
 	}
-	r := &h.rows[i]
+	return &h.rows[i]
+}
+
+func (h *groupHead) columnIndex(c Column) int { return h.numbers.number(c) }
+
+func (h *groupHead) set(time int64, column int, value float64) {
+	r := h.row(time)
 	for len(r.values) <= column {
 		r.values = append(r.values, missing)
 	}
 	r.values[column] = value
 }
 
+func (h *groupHead) setHistogram(time int64, column int, value *Histogram) {
+	r := h.row(time)
+	for len(r.histograms) <= column {
+		r.histograms = append(r.histograms, nil)
+	}
+	r.histograms[column] = value
+}
+
+func (h *groupHead) addEvent(e Event) {
+	r := h.row(e.Time)
+	if !slices.ContainsFunc(r.events, e.equal) {
+		r.events = append(r.events, e)
+	}
+}
+
 func (h *groupHead) add(r batchRow) {
 	for _, s := range r.samples {
-		h.set(r.time, h.columnIndex(s.Column), s.Value)
+		h.set(r.time, h.numbers.number(s.Column), s.Value)
+	}
+	for _, s := range r.histograms {
+		h.setHistogram(r.time, h.histograms.number(s.Column), s.Histogram)
+	}
+	for _, e := range r.events {
+		h.addEvent(e)
+	}
+}
+
+// addHead puts the rows of another head over those that are there.
+func (h *groupHead) addHead(newer *groupHead) {
+	for _, r := range newer.rows {
+		for c, v := range r.values {
+			if v == v {
+				h.set(r.time, h.numbers.number(newer.numbers.columns[c]), v)
+			}
+		}
+		for c, v := range r.histograms {
+			if v != nil {
+				h.setHistogram(r.time, h.histograms.number(newer.histograms.columns[c]), v)
+			}
+		}
+		for _, e := range r.events {
+			h.addEvent(e)
+		}
 	}
 }
 
@@ -54,7 +111,8 @@ func (h *groupHead) between(from, to int64) *table {
 	last := sort.Search(len(h.rows), func(i int) bool { return h.rows[i].time >= to })
 	rows := h.rows[first:last]
 	t := &table{times: make([]int64, len(rows))}
-	used := make([]bool, len(h.columns))
+	used := make([]bool, len(h.numbers.columns))
+	usedHistograms := make([]bool, len(h.histograms.columns))
 	for i, r := range rows {
 		t.times[i] = r.time
 		for c, v := range r.values {
@@ -62,8 +120,25 @@ func (h *groupHead) between(from, to int64) *table {
 				used[c] = true
 			}
 		}
+		for c, v := range r.histograms {
+			usedHistograms[c] = usedHistograms[c] || v != nil
+		}
+		t.events = append(t.events, r.events...)
 	}
-	for c, name := range h.columns {
+	for c, name := range h.histograms.columns {
+		if !usedHistograms[c] {
+			continue
+		}
+		values := make([]*Histogram, len(rows))
+		for i, r := range rows {
+			if c < len(r.histograms) {
+				values[i] = r.histograms[c]
+			}
+		}
+		t.histogramColumns = append(t.histogramColumns, name)
+		t.histograms = append(t.histograms, values)
+	}
+	for c, name := range h.numbers.columns {
 		if !used[c] {
 			continue
 		}

@@ -34,7 +34,7 @@ func (s *Store) boundMemory() error {
 			total += size
 			if group, start, ok := chunkPlace(key); ok {
 				count++
-				if rollupStep(group) == 0 {
+				if rollupStep(group) == 0 && group != eventsGroup {
 					chunks = append(chunks, sizedChunk{key, place{group, start}, size})
 				}
 			}

@@ -43,19 +43,31 @@ type Result struct {
 	Values  [][]float64
 }
 
+// begin is the start of the first step of the range, or an error if it is none.
+func (r Range) begin() (int64, error) {
+	if r.Step < 0 || r.From > r.To {
+		return 0, fmt.Errorf("read %s: the range from %d to %d with step %d is not a range", r.Group, r.From, r.To, r.Step)
+	}
+	if r.Step == 0 {
+		return r.From, nil
+	}
+	from := floorTo(r.From, r.Step)
+	if (r.To-from)/r.Step >= maxPoints {
+		return 0, fmt.Errorf("read %s: a step of %d ms gives more than %d points: ask for a longer step", r.Group, r.Step, maxPoints)
+	}
+	return from, nil
+}
+
 // Read answers a range. It ends with the context's error when that is done.
 func (s *Store) Read(ctx context.Context, r Range) (*Result, error) {
-	if r.Step < 0 || r.From > r.To {
-		return nil, fmt.Errorf("read %s: the range from %d to %d with step %d is not a range", r.Group, r.From, r.To, r.Step)
+	from, err := r.begin()
+	if err != nil {
+		return nil, err
 	}
-	from := r.From
-	if r.Step > 0 {
-		from = floorTo(r.From, r.Step)
-		if (r.To-from)/r.Step >= maxPoints {
-			return nil, fmt.Errorf("read %s: a step of %d ms gives more than %d points: ask for a longer step", r.Group, r.Step, maxPoints)
-		}
+	segments := []segment{{group: r.Group, from: from, to: r.To + 1}}
+	if slices.Contains(s.policy(r.Group).Aggregates, r.Aggregate) {
+		segments = s.segments(r, from, func(step int64) bool { return 2*step <= r.Step || r.Step > 0 && r.Step%step == 0 })
 	}
-	segments := s.segments(r, from)
 	if r.Step == 0 {
 		return s.readRows(ctx, r, segments)
 	}

@@ -178,9 +178,25 @@ func (s *Store) recordRollup(batch *Batch, rollup string, from int64) (moved boo
 }
 
 func (s *Store) rollUpInto(ctx context.Context, batch *Batch, group string, policy Policy, step time.Duration, from, to int64) error {
+	whole := []segment{{group: group, from: from, to: to}}
+	histograms, err := s.readHistograms(ctx, Range{Group: group, From: from, To: to - 1, Step: step.Milliseconds()}, whole, nil)
+	if err != nil {
+		return err
+	}
+	for i, at := range histograms.Times {
+		var samples []HistogramSample
+		for c, column := range histograms.Columns {
+			if h := histograms.Values[c][i]; h != nil {
+				samples = append(samples, HistogramSample{column, h})
+			}
+		}
+		if len(samples) > 0 {
+			batch.AddHistograms(rollupGroup(group, step), at, samples...)
+		}
+	}
 	rows := map[int64][]Sample{}
 	for _, aggregate := range policy.Aggregates {
-		result, err := s.readSteps(ctx, Range{Group: group, From: from, To: to - 1, Step: step.Milliseconds(), Aggregate: aggregate}, []segment{{group: group, from: from, to: to}})
+		result, err := s.readSteps(ctx, Range{Group: group, From: from, To: to - 1, Step: step.Milliseconds(), Aggregate: aggregate}, whole)
 		if err != nil {
 			return err
 		}
@@ -266,18 +282,15 @@ type segment struct {
 	rolledUp bool
 }
 
-// segments cuts a range so that each part is read from the coarsest tier that
-// serves the step, or, where that one is not complete yet or no longer kept, from
-// the next best.
-func (s *Store) segments(r Range, from int64) []segment {
+// segments cuts a range so that each part is read from the coarsest tier whose step
+// serves, or, where that one is not complete yet or no longer kept, from the next
+// best.
+func (s *Store) segments(r Range, from int64, serves func(step int64) bool) []segment {
 	end := r.To + 1
-	if !slices.Contains(s.policy(r.Group).Aggregates, r.Aggregate) {
-		return []segment{{group: r.Group, from: from, to: end}}
-	}
 	tiers := s.tiers(r.Group)
 	best := 0
 	for i, t := range tiers {
-		if t.step > 0 && (2*t.step <= r.Step || r.Step > 0 && r.Step%t.step == 0) {
+		if t.step > 0 && serves(t.step) {
 			best = i
 		}
 	}

@@ -49,13 +49,7 @@ func (s *Store) unfreeze() {
 			s.sealing[group] = newer
 			continue
 		}
-		for _, r := range newer.rows {
-			for c, v := range r.values {
-				if v == v {
-					older.set(r.time, older.columnIndex(newer.columns[c]), v)
-				}
-			}
-		}
+		older.addHead(newer)
 	}
 	s.heads = s.sealing
 }

@@ -44,10 +44,12 @@ type Sample struct {
 	Value  float64
 }
 
-// row is all that a group said at one time. NaN stands for "nothing said".
+// row is all that a group said at one time. NaN and nil stand for "nothing said".
 type row struct {
-	time   int64 // milliseconds UTC
-	values []float64
+	time       int64 // milliseconds UTC
+	values     []float64
+	histograms []*Histogram
+	events     []Event
 }
 
 // Batch is what one event or one poll adds. It is committed whole or not at all.
@@ -57,9 +59,11 @@ type Batch struct {
 }
 
 type batchRow struct {
-	group   string
-	time    int64
-	samples []Sample
+	group      string
+	time       int64
+	samples    []Sample
+	histograms []HistogramSample
+	events     []Event
 }
 
 // document is the latest state of something; a nil value deletes it.
@@ -72,6 +76,12 @@ type document struct {
 // row of the same time replaces the values it names and leaves the others.
 func (b *Batch) Add(group string, time int64, samples ...Sample) {
 	b.rows = append(b.rows, batchRow{group: group, time: time, samples: samples})
+}
+
+// AddHistograms is Add for columns of histograms, which are a kind of their own: a
+// column of numbers may have the same name. The histograms must not change later.
+func (b *Batch) AddHistograms(group string, time int64, samples ...HistogramSample) {
+	b.rows = append(b.rows, batchRow{group: group, time: time, histograms: samples})
 }
 
 // Put replaces the document with this key.

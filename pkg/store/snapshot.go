@@ -75,6 +75,7 @@ type Contents struct {
 	Documents int
 	Chunks    int
 	Series    int
+	Events    int // sealed ones
 	Tiers     []TierContents
 }
 
@@ -85,6 +86,7 @@ type TierContents struct {
 	Step        time.Duration
 	Series      int
 	Samples     int64
+	Histograms  int64
 	Bytes       int64 // of its chunks, keys included
 	First, Last time.Time
 }
@@ -184,6 +186,23 @@ func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, 
 			}
 		}
 	}
+	for i, column := range decoded.histogramColumns {
+		series[group][column] = true
+		values, err := decoded.histograms(i)
+		if err != nil {
+			return err
+		}
+		for _, h := range values {
+			if h != nil {
+				t.Histograms++
+			}
+		}
+	}
+	events, err := decoded.events()
+	if err != nil {
+		return err
+	}
+	c.Events += len(events)
 	if n := len(decoded.times); n > 0 {
 		first, last := time.UnixMilli(decoded.times[0]).UTC(), time.UnixMilli(decoded.times[n-1]).UTC()
 		if t.First.IsZero() || first.Before(t.First) {

@@ -38,9 +38,9 @@ const (
 	// compactionFloor is the file size below which compaction is not worth it.
 	compactionFloor = 4 << 20
 
-	// Format 2 has roll-ups.
-	currentFormat       = "2"
-	currentFormatNumber = 2
+	// Format 2 has roll-ups, format 3 histograms and events.
+	currentFormat       = "3"
+	currentFormatNumber = 3
 	formatKey           = "m:format"
 	sealedKey           = "m:sealed"
 )

@@ -305,13 +305,13 @@ func TestTheSecondOwnerWaits(t *testing.T) {
 func TestANewerFormatIsLeftWhole(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	check(t, s.update(true, func(tx *buntdb.Tx) error { _, _, err := tx.Set(formatKey, "3", nil); return err }))
+	check(t, s.update(true, func(tx *buntdb.Tx) error { _, _, err := tx.Set(formatKey, "4", nil); return err }))
 	check(t, s.Close())
 	before, err := os.ReadFile(filepath.Join(dir, FileName))
 	check(t, err)
 	_, err = Open(Options{Dir: dir})
 	var newer *NewerFormatError
-	if !errors.As(err, &newer) || newer.Format != "3" {
+	if !errors.As(err, &newer) || newer.Format != "4" {
 		t.Fatalf("opening answered %v, want a NewerFormatError", err)
 	}
 	after, err := os.ReadFile(filepath.Join(dir, FileName))
@@ -549,6 +549,8 @@ func TestEncodingsAnswerWhatTheyWereGiven(t *testing.T) {
 func FuzzDecodeCommit(f *testing.F) {
 	batch := &Batch{}
 	batch.Add("group", 5, Sample{"x", 1}, Sample{"x", 2})
+	batch.AddHistograms("group", 6, HistogramSample{"x", observed(1, 2)})
+	batch.AppendEvent(Event{Time: 7, Kind: "restart", Labels: map[string]string{"node": "n"}, Text: "again"})
 	batch.Put("key", []byte("value"))
 	batch.Delete("gone")
 	f.Add([]byte(encodeCommit(7, batch)))
@@ -562,6 +564,7 @@ func FuzzDecodeCommit(f *testing.F) {
 
 func FuzzDecodeChunk(f *testing.F) {
 	f.Add([]byte(encodeChunk(1, 2, &table{times: []int64{1, 2}, columns: []Column{"x"}, values: [][]float64{{1, 2.5}}})))
+	f.Add([]byte(encodeChunk(1, 2, &table{times: []int64{1, 2}, histogramColumns: []Column{"x"}, histograms: [][]*Histogram{{nil, observed(3)}}, events: []Event{{Time: 2, Kind: "restart"}}})))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < 4 {
 			return
@@ -569,6 +572,10 @@ func FuzzDecodeChunk(f *testing.F) {
 		c, err := decodeChunk(string(appendChecksum(b[:len(b)-4])))
 		if err != nil {
 			return
+		}
+		_, _ = c.events()
+		for i := range c.histogramColumns {
+			_, _ = c.histograms(i)
 		}
 		for i := range c.columns {
 			if values, err := c.column(i); err == nil && len(values) != len(c.times) {
