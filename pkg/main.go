@@ -8,6 +8,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/plugin"
@@ -28,6 +29,9 @@ func main() {
 		options.LimitMemory = func(bytes int64) { debug.SetMemoryLimit(bytes) }
 	}
 	registry := fleet.NewRegistry(options)
+	if err := prometheus.Register(plugin.Metrics(registry)); err != nil {
+		log.DefaultLogger.Error("the stores' metrics are not collected", "error", err)
+	}
 	err = plugin.Run(registry, func() error {
 		return datasource.Manage(plugin.ID, plugin.NewInstance(registry), datasource.ManageOpts{})
 	})

@@ -31,6 +31,7 @@ func (i *Instance) routes() backend.CallResourceHandler {
 	mux.HandleFunc("GET /satellites", i.getSatellites)
 	mux.HandleFunc("GET /reputation", i.getReputation)
 	mux.HandleFunc("POST /parse-specs", postSpecs)
+	mux.HandleFunc("GET /backup", i.getBackup)
 	return httpadapter.New(guarded(mux))
 }
 

@@ -74,6 +74,7 @@ func (s *Store) load() error {
 }
 
 func (s *Store) loadEntry(l *loading, key, value string) {
+	s.status.MemoryBytes += int64(len(key) + len(value) + itemOverhead)
 	switch {
 	case key == formatKey:
 		l.format = value
@@ -99,6 +100,7 @@ func (s *Store) loadEntry(l *loading, key, value string) {
 			l.damaged = append(l.damaged, key)
 			return
 		}
+		s.status.Chunks++
 		at := place{group, window}
 		l.chunks[at] = append(l.chunks[at], chunkRange{key, c.from, c.to})
 		l.contained[at] = max(l.contained[at], c.to)

@@ -14,15 +14,24 @@ import (
 	"github.com/tidwall/buntdb"
 )
 
-// snapshot is every key and value at one moment. BuntDB's strings do not change,
+// snapshot is every key and value at one moment, the format last: so a copy that
+// breaks off has none, and is not taken for a whole one. BuntDB's strings do not change,
 // so that only the taking of it holds a lock.
 func (s *Store) snapshot() (keys, values []string, err error) {
+	format := ""
 	err = s.view(func(tx *buntdb.Tx) error {
 		return tx.Ascend("", func(key, value string) bool {
+			if key == formatKey {
+				format = value
+				return true
+			}
 			keys, values = append(keys, key), append(values, value)
 			return true
 		})
 	})
+	if format != "" {
+		keys, values = append(keys, formatKey), append(values, format)
+	}
 	return keys, values, err
 }
 

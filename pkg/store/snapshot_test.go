@@ -71,10 +71,11 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	check(t, s.Backup(&copied))
 	backup := filepath.Join(t.TempDir(), "backup.db")
 	for name, harm := range map[string]func([]byte) []byte{
-		"cut":     func(b []byte) []byte { return b[:len(b)-5] },
-		"flipped": func(b []byte) []byte { b[bytes.Index(b, []byte("c:a:"))+50] ^= 4; return b },
-		"empty":   func([]byte) []byte { return nil },
-		"foreign": func([]byte) []byte { return []byte("not a store") },
+		"broken off between two values": func(b []byte) []byte { return b[:bytes.LastIndex(b, []byte(setCommand))] },
+		"cut":                           func(b []byte) []byte { return b[:len(b)-5] },
+		"flipped":                       func(b []byte) []byte { b[bytes.Index(b, []byte("c:a:"))+50] ^= 4; return b },
+		"empty":                         func([]byte) []byte { return nil },
+		"foreign":                       func([]byte) []byte { return []byte("not a store") },
 		"newer": func(b []byte) []byte {
 			return bytes.Replace(b, []byte(formatKey+"\r\n$1\r\n"+currentFormat), []byte(formatKey+"\r\n$1\r\n9"), 1)
 		},

@@ -110,23 +110,24 @@ type storedDocument struct {
 
 // Status describes a store, for health and metrics.
 type Status struct {
-	Path          string // "" when in memory
-	Commits       uint64 // since the store was opened
-	LastCommit    time.Time
-	CommitError   string   // of the last commit, "" when it went well
-	PendingRows   int      // recorded, not yet committed
-	RefusedRows   uint64   // for their times, since the store was opened
-	Replayed      int      // commits read back at the opening
-	Damage        []string // what the opening found damaged, in words
-	CorruptCopies []string // where the damaged originals were kept
-	FileBytes     int64
-	Chunks        int   // as of the last sealing
-	MemoryBytes   int64 // of keys and values in memory, as of the last sealing
-	MemoryLimit   int64
-	Shed          int           // chunks that went before their time to stay within the limit
-	CommitTime    time.Duration // spent in commits, since the store was opened
-	Compactions   int
-	CompactTime   time.Duration
+	Path                          string // "" when in memory
+	Commits                       uint64 // since the store was opened
+	LastCommit                    time.Time
+	CommitError                   string   // of the last commit, "" when it went well
+	PendingRows                   int      // recorded, not yet committed
+	RecordedRows, RecordedSamples uint64   // since the store was opened
+	RefusedRows                   uint64   // for their times, since the store was opened
+	Replayed                      int      // commits read back at the opening
+	Damage                        []string // what the opening found damaged, in words
+	CorruptCopies                 []string // where the damaged originals were kept
+	FileBytes                     int64
+	Chunks                        int   // as of the opening or the last sealing
+	MemoryBytes                   int64 // of keys and values in memory, as of the opening or the last sealing
+	MemoryLimit                   int64
+	Shed                          int           // chunks that went before their time to stay within the limit
+	CommitTime                    time.Duration // spent in commits, since the store was opened
+	Compactions                   int
+	CompactTime                   time.Duration
 }
 
 // Open opens the store in a folder, makes it if it is not there, repairs what a
@@ -317,6 +318,10 @@ func (s *Store) recordInternal(batch *Batch) error {
 	}
 	s.pending.append(batch)
 	s.apply(batch, 0)
+	s.status.RecordedRows += uint64(len(batch.rows))
+	for _, r := range batch.rows {
+		s.status.RecordedSamples += uint64(len(r.samples) + len(r.histograms))
+	}
 	return nil
 }
 
