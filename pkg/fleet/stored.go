@@ -29,6 +29,9 @@ func Kept(dir string) ([]Key, error) {
 	return keys, nil
 }
 
+// StoreFolder is where a data folder has the store of a data source.
+func StoreFolder(dir string, key Key) string { return filepath.Join(dir, key.folder()) }
+
 // OpenStored opens a kept fleet to answer queries from what is stored; nothing is
 // collected. The error is a *store.LockedError while a plugin holds the store.
 func OpenStored(options Options, key Key) (*Fleet, error) {

@@ -80,10 +80,11 @@ type Contents struct {
 	Bytes     int64 // of the file
 	Damaged   int64 // bytes that are no whole command
 	Bad       []string
-	Commits   int // not sealed yet
+	Commits   int   // not sealed yet
+	Unsealed  int64 // samples in these commits
 	Documents int
 	Chunks    int
-	Series    int
+	Series    int // in commits and chunks
 	Events    int // sealed ones
 	Tiers     []TierContents
 }
@@ -126,15 +127,16 @@ func ReadContents(path string) (Contents, error) {
 		at += n
 	}
 	tiers := map[TierContents]*TierContents{}
-	series := map[string]map[Column]bool{}
+	sealed, all := seriesSet{}, seriesSet{}
 	for key, value := range latest {
-		if err := c.add(key, value, tiers, series); err != nil {
+		if err := c.add(key, value, tiers, sealed, all); err != nil {
 			c.Bad = append(c.Bad, key)
 		}
 	}
-	for group, columns := range series {
-		t := tiers[TierContents{Family: family(group), Step: rollupStep(group)}]
-		t.Series += len(columns)
+	for group, columns := range sealed {
+		tiers[TierContents{Family: family(group), Step: rollupStep(group)}].Series += len(columns)
+	}
+	for _, columns := range all {
 		c.Series += len(columns)
 	}
 	for _, t := range tiers {
@@ -148,7 +150,32 @@ func ReadContents(path string) (Contents, error) {
 	return c, nil
 }
 
-func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, series map[string]map[Column]bool) error {
+// seriesSet is which columns there are of each group.
+type seriesSet map[string]map[Column]bool
+
+func (s seriesSet) add(group string, columns ...Column) {
+	if s[group] == nil {
+		s[group] = map[Column]bool{}
+	}
+	for _, column := range columns {
+		s[group][column] = true
+	}
+}
+
+func (c *Contents) addCommit(batch *Batch, all seriesSet) {
+	c.Commits++
+	for _, r := range batch.rows {
+		for _, s := range r.samples {
+			all.add(r.group, s.Column)
+		}
+		for _, s := range r.histograms {
+			all.add(r.group, s.Column)
+		}
+		c.Unsealed += int64(len(r.samples) + len(r.histograms))
+	}
+}
+
+func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, sealed, all seriesSet) error {
 	if len(key) < 2 {
 		return errDamaged
 	}
@@ -156,9 +183,12 @@ func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, 
 	case "m:":
 		return nil
 	case "w:":
-		_, _, err := decodeCommit(value)
-		c.Commits++
-		return err
+		_, batch, err := decodeCommit(value)
+		if err != nil {
+			return err
+		}
+		c.addCommit(batch, all)
+		return nil
 	case "d:":
 		_, _, err := decodeDocument(value)
 		c.Documents++
@@ -179,12 +209,12 @@ func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, 
 		t = &TierContents{Family: at.Family, Step: at.Step}
 		tiers[at] = t
 	}
-	if series[group] == nil {
-		series[group] = map[Column]bool{}
+	for _, set := range []seriesSet{sealed, all} {
+		set.add(group, decoded.columns...)
+		set.add(group, decoded.histogramColumns...)
 	}
 	t.Bytes += int64(len(key) + len(value))
-	for i, column := range decoded.columns {
-		series[group][column] = true
+	for i := range decoded.columns {
 		values, err := decoded.column(i)
 		if err != nil {
 			return err
@@ -195,8 +225,7 @@ func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, 
 			}
 		}
 	}
-	for i, column := range decoded.histogramColumns {
-		series[group][column] = true
+	for i := range decoded.histogramColumns {
 		values, err := decoded.histograms(i)
 		if err != nil {
 			return err

@@ -104,7 +104,7 @@ and can be asked for with "storj_monitor query".`,
 	root.Flags().BoolVar(&w.debug, "debug", false, "write every step to storj_monitor.log in the data folder")
 	root.Flags().BoolVar(&w.once, "once", false, "print one table when every node has answered or failed, and end")
 	root.Flags().StringVar(&w.dataDir, "data-dir", "", "where what is learnt is kept (default "+shownDataDir+")")
-	root.AddCommand(newQuery(out), newProvision(out), newCheck(out))
+	root.AddCommand(newQuery(out), newProvision(out), newCheck(out), newRestore(out), newStore(out))
 	return root
 }
 

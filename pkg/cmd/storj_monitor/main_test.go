@@ -79,12 +79,12 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, arguments := range [][]string{{"--help"}, {"query", "--help"}, {"provision", "--help"}, {"check", "--help"}} {
+	for _, arguments := range [][]string{{"--help"}, {"query", "--help"}, {"provision", "--help"}, {"check", "--help"}, {"restore", "--help"}, {"store", "--help"}, {"store", "check", "--help"}} {
 		code, out, errOut := command(t, arguments...)
 		if code != 0 || errOut != "" {
 			t.Errorf("%v ends with %d and says %q", arguments, code, errOut)
 		}
-		golden(t, "help"+strings.TrimSuffix("-"+strings.TrimPrefix(arguments[0], "--"), "-help"), out)
+		golden(t, strings.Join(append([]string{"help"}, arguments[:len(arguments)-1]...), "-"), out)
 	}
 }
 
@@ -107,6 +107,11 @@ func TestWrongUse(t *testing.T) {
 		"provision nothing":   {[]string{"provision"}, "no node is given"},
 		"a bad uid":           {[]string{"provision", "--alerting", "--datasource-uid", "a b"}, "a b"},
 		"check nothing":       {[]string{"check"}, "no node is given"},
+		"restore nothing":     {[]string{"restore"}, "one backup"},
+		"restore nowhere":     {[]string{"restore", "x"}, "--data-dir"},
+		"nothing of stores":   {[]string{"store"}, "check"},
+		"a word for stores":   {[]string{"store", "nonsense"}, "nonsense"},
+		"store check nothing": {[]string{"store", "check"}, "one path"},
 	} {
 		code, out, errOut := command(t, test.arguments...)
 		if code != 2 || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "Usage:") || out != "" {

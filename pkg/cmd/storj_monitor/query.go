@@ -116,7 +116,7 @@ func (q queryCommand) askStore(ctx context.Context, query string, from, to time.
 	if err != nil {
 		return nil, err
 	}
-	key, err := q.chooseKept(dir)
+	key, err := chooseKept(dir, q.uid)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,8 @@ func (q queryCommand) askStore(ctx context.Context, query string, from, to time.
 	return stored.Answer(ctx, []byte(query), from, to, to.Sub(from)/time.Duration(q.maxDataPoints), q.maxDataPoints)
 }
 
-func (q queryCommand) chooseKept(dir string) (fleet.Key, error) {
+// chooseKept is the data source with a UID that a data folder holds, or the only one.
+func chooseKept(dir, uid string) (fleet.Key, error) {
 	keys, err := fleet.Kept(dir)
 	if err != nil {
 		return fleet.Key{}, err
@@ -141,7 +142,7 @@ func (q queryCommand) chooseKept(dir string) (fleet.Key, error) {
 	var chosen []fleet.Key
 	for _, key := range keys {
 		names = append(names, key.UID)
-		if q.uid == "" || key.UID == q.uid {
+		if uid == "" || key.UID == uid {
 			chosen = append(chosen, key)
 		}
 	}
@@ -149,7 +150,7 @@ func (q queryCommand) chooseKept(dir string) (fleet.Key, error) {
 	case len(keys) == 0:
 		return fleet.Key{}, fmt.Errorf("%s holds no data: watch nodes first, or give another folder with --data-dir", dir)
 	case len(chosen) == 0:
-		return fleet.Key{}, usageError{fmt.Errorf("%s holds no data source %s; it holds %s", dir, q.uid, strings.Join(names, ", "))}
+		return fleet.Key{}, usageError{fmt.Errorf("%s holds no data source %s; it holds %s", dir, uid, strings.Join(names, ", "))}
 	case len(chosen) > 1:
 		return fleet.Key{}, usageError{fmt.Errorf("%s holds several data sources: choose one of %s with --datasource-uid", dir, strings.Join(names, ", "))}
 	}
