@@ -312,7 +312,7 @@ func TestNodesDoNotHarmEachOther(t *testing.T) {
 	add("nowhere", "http://no-such-host.invalid:14002", "no-such-host.invalid")
 
 	s := often(nodes...)
-	s.InteractiveTimeout, s.BackgroundTimeout = 300*time.Millisecond, 2*time.Second
+	s.InteractiveTimeout, s.BackgroundTimeout = 2*time.Second, 2*time.Second
 	f := configure(t, newRegistry(t, "", nil), s)
 	hasState(t, f, "good", fleet.Connected)
 	for name, text := range says {
@@ -551,6 +551,24 @@ func TestANameThatAnotherNodeTakes(t *testing.T) {
 	if a, b := statusOf(f, "A").Facts.NodeID, statusOf(f, "B").Facts.NodeID; a != idY || b != idX {
 		t.Errorf("A is %s, B is %s", a, b)
 	}
+}
+
+// The same, while the other node does not answer: until it says who it is, it must
+// not be shown with the history that its name once had.
+func TestANameOfANodeThatIsNotThereYet(t *testing.T) {
+	x, y := newNode(t, degraded(t, idX)), newNode(t, replay.FaultStatus(500))
+	r := newRegistry(t, t.TempDir(), nil)
+	f := configure(t, r, seldom(at("A", x)))
+	hasAudit(t, f, "A", degradedAudit)
+	configure(t, r, seldom(at("A", y), at("B", x)))
+	hasAudit(t, f, "B", degradedAudit)
+	hasState(t, f, "B", fleet.Connected)
+	if audit, id := auditOf(t, f, "A"), statusOf(f, "A").Facts.NodeID; audit != -1 || id != "" {
+		t.Errorf("A is shown with B's scores (%v) and id (%q)", audit, id)
+	}
+	y.serve(healthy(t, idY))
+	hasAudit(t, f, "A", healthyAudit)
+	hasAudit(t, f, "B", degradedAudit)
 }
 
 func TestTwoNamesThatAreExchanged(t *testing.T) {

@@ -167,7 +167,7 @@ func TestLastLinesOfAFileThatIsCutMeanwhile(t *testing.T) {
 func TestLastLinesAgainstAPlainOne(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	path := filepath.Join(t.TempDir(), "node.log")
-	for range 200 {
+	for range 60 {
 		var content strings.Builder
 		for range random.IntN(40) {
 			length := random.IntN(50)
