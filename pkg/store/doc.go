@@ -22,4 +22,11 @@
 // sequence it contains; then the commits go. Replay skips what a chunk or a
 // document already contains. Whatever moment the power fails, a commit counts
 // once or not at all.
+//
+// # Who waits for whom
+//
+// Record, Read, Events and the rest hold the store's own lock for moments only, and
+// BuntDB's while a transaction changes memory and hands its bytes to the system.
+// Nobody but the writer waits for a disk: fsyncs go through a handle of the store's
+// own, and while a compaction swaps files, readers read a copy of the tree in memory.
 package store

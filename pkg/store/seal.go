@@ -23,9 +23,11 @@ func (s *Store) Seal() error {
 	s.pending = &Batch{}
 	s.sealing, s.heads = s.heads, map[string]*groupHead{}
 	s.mu.Unlock()
+	s.at("heads frozen")
 
 	err := s.commitBatch(batch)
 	if err == nil {
+		s.at("committed")
 		err = s.sealHeads()
 	}
 	s.mu.Lock()
@@ -38,6 +40,7 @@ func (s *Store) Seal() error {
 		return err
 	}
 	s.sealedAt = s.options.Now()
+	s.at("sealed")
 	return s.maintain()
 }
 
@@ -101,6 +104,7 @@ func (s *Store) sealHeads() error {
 	if err != nil {
 		return fmt.Errorf("write chunks: %w", err)
 	}
+	s.at("chunks written")
 	err = s.update(true, func(tx *buntdb.Tx) error {
 		for sequence := from; sequence <= to; sequence++ {
 			if _, err := tx.Delete(commitKey(sequence)); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
@@ -226,6 +230,7 @@ func (s *Store) merge(at place, keys []string) error {
 	if err != nil {
 		return err
 	}
+	s.at("merged")
 	var rest []string
 	for _, key := range keys {
 		if key != merged {
@@ -236,50 +241,102 @@ func (s *Store) merge(at place, keys []string) error {
 }
 
 // compact writes a new file with what lives, and swaps. The caller holds writing.
+//
+// While files are swapped, readers read a copy in memory that shares its strings
+// with the database: nobody waits for a disk, and no file is renamed that is open,
+// which Windows does not allow. Nothing is written meanwhile. Should the new file
+// not open, readers keep the copy, and each write tries to open the file again.
 func (s *Store) compact() error {
 	began := time.Now()
-	f, err := os.CreateTemp(s.options.Dir, FileName+".new-*")
-	if err != nil {
-		return err
-	}
 	keys, values, err := s.snapshot()
-	if err == nil {
-		err = writeCommands(f, keys, values)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("compact the store: %w", err), os.Remove(f.Name()))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// Windows renames no open file, so the old one is closed first.
-	if err := s.db.Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("compact the store: %w", err)
 	}
-	renamed := os.Rename(f.Name(), s.path)
+	name, err := s.writeCompacted(keys, values)
+	if err != nil {
+		return fmt.Errorf("compact the store: %w", err)
+	}
+	s.at("compacted file synced")
+	standIn, err := memoryDatabase(keys, values)
+	if err != nil {
+		return fmt.Errorf("compact the store: %w", errors.Join(err, os.Remove(name)))
+	}
+	before := s.swap(standIn)
+	s.adrift = true
+	s.at("reading from memory")
+	closed := errors.Join(before.Close(), s.file.Close())
+	s.at("old file closed")
+	renamed := os.Rename(name, s.path)
 	if renamed == nil {
+		s.at("renamed")
 		renamed = syncFolder(s.options.Dir)
 	} else {
-		renamed = errors.Join(renamed, os.Remove(f.Name()))
+		renamed = errors.Join(renamed, os.Remove(name))
 	}
-	s.db, err = openDatabase(s.path)
-	if err = errors.Join(renamed, err); err != nil {
+	if err := errors.Join(closed, renamed, s.reopen()); err != nil {
 		return fmt.Errorf("compact the store: %w", err)
 	}
+	s.at("compacted")
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.status.Compactions++
 	s.status.CompactTime += time.Since(began)
 	return nil
 }
 
-// view runs a short reading transaction: whatever takes time is done after it,
-// because a long one with a waiting write blocks all other readers.
-func (s *Store) view(f func(tx *buntdb.Tx) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.db == nil {
-		return ErrClosed
+// writeCompacted writes keys and values to a new file, which is on the disk then.
+func (s *Store) writeCompacted(keys, values []string) (name string, err error) {
+	f, err := os.CreateTemp(s.options.Dir, FileName+".new-*")
+	if err != nil {
+		return "", err
 	}
-	return s.db.View(f)
+	half := len(keys) / 2
+	err = writeCommands(f, keys[:half], values[:half])
+	s.at("compacted file half written")
+	if err == nil {
+		err = writeCommands(f, keys[half:], values[half:])
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
+
+func memoryDatabase(keys, values []string) (*buntdb.DB, error) {
+	db, err := buntdb.Open(":memory:")
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *buntdb.Tx) error {
+		for i, key := range keys {
+			if _, _, err := tx.Set(key, values[i], nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// view runs a short reading transaction: whatever takes time is done after it,
+// because a long one with a waiting write blocks all other readers. It holds no
+// lock of the store, so that f may ask the store.
+func (s *Store) view(f func(tx *buntdb.Tx) error) error {
+	for {
+		db := s.database()
+		if db == nil {
+			return ErrClosed
+		}
+		err := db.View(f)
+		if errors.Is(err, buntdb.ErrDatabaseClosed) && s.database() != db {
+			continue // another one has taken its place
+		}
+		return err
+	}
 }

@@ -80,13 +80,18 @@ type Store struct {
 	lock    *flock.Flock
 	limits  atomic.Pointer[Limits]
 
-	writing  sync.Mutex // held by commit, seal and compaction: guards the four below
+	writing  sync.Mutex // held by commit, seal and compaction: guards those below
 	sequence uint64     // of the last commit
 	sealed   uint64     // the last sequence that chunks contain
 	sealedAt time.Time
 	// contained is, for each place, the last sequence that its chunks contain: a
 	// sealing that a crash cut short leaves some places ahead of sealed.
 	contained map[place]uint64
+	// file is a handle of its own on the database's file, for its fsync: BuntDB would
+	// let every reader wait for it, and hide its errors.
+	file     *os.File
+	unsynced bool // whether something was written since the last fsync
+	adrift   bool // whether db is a copy in memory, because the file could not be opened
 
 	mu        sync.RWMutex // guards the fields below
 	db        *buntdb.DB
@@ -98,6 +103,9 @@ type Store struct {
 	closed    bool
 
 	refusalReported time.Time
+
+	// step is told of each step of sealing and compaction. Only tests set it.
+	step func(name string)
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -202,11 +210,11 @@ func (s *Store) open() error {
 		s.damage(fmt.Sprintf("%d bytes of %s could not be read and were left out; the original is kept as %s", damaged, s.path, kept))
 		s.status.CorruptCopies = append(s.status.CorruptCopies, kept)
 	}
-	if s.db, err = openDatabase(s.path); err != nil {
+	if err := s.reopen(); err != nil {
 		return fmt.Errorf("open the store %s: %w", s.path, err)
 	}
 	if err := s.load(); err != nil {
-		return errors.Join(fmt.Errorf("read the store %s: %w", s.path, err), s.db.Close())
+		return errors.Join(fmt.Errorf("read the store %s: %w", s.path, err), s.db.Close(), s.file.Close())
 	}
 	return nil
 }
@@ -225,11 +233,46 @@ func openDatabase(path string) (*buntdb.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Its own shrinking renames without an fsync; compact does it instead.
-	if err := db.SetConfig(buntdb.Config{SyncPolicy: buntdb.EverySecond, AutoShrinkDisabled: true}); err != nil {
+	// Its own shrinking renames without an fsync, and its fsyncs block readers: compact
+	// and sync do it instead.
+	if err := db.SetConfig(buntdb.Config{SyncPolicy: buntdb.Never, AutoShrinkDisabled: true}); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// reopen opens the file and puts it in the place of what is read now. The caller
+// holds writing, or is the only one.
+func (s *Store) reopen() error {
+	db, err := openDatabase(s.path)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(s.path, os.O_RDWR, 0)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	before := s.swap(db)
+	s.file, s.adrift = file, false
+	if before != nil {
+		return before.Close()
+	}
+	return nil
+}
+
+// swap gives readers another database and answers the one that they had.
+func (s *Store) swap(db *buntdb.DB) (before *buntdb.DB) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.db = s.db, db
+	return before
+}
+
+// at tells a test that a step is done.
+func (s *Store) at(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
 }
 
 func (s *Store) damage(message string) {
@@ -260,8 +303,12 @@ func (s *Store) tick(ctx context.Context) {
 		return // Flush has reported it, and tries again with the next tick
 	}
 	s.writing.Lock()
+	syncing := s.sync()
 	due := s.sequence > s.sealed && (s.options.Now().Sub(s.sealedAt) >= s.options.SealInterval || s.sequence-s.sealed >= sealCommits)
 	s.writing.Unlock()
+	if syncing != nil {
+		s.options.Report(fmt.Sprintf("the store %s is written, but not safely on its disk: %v", s.path, syncing))
+	}
 	if due {
 		if err := s.RollUp(ctx); err != nil {
 			s.options.Report(fmt.Sprintf("rolling up the store %s failed, it is tried again: %v", s.path, err))
@@ -435,22 +482,42 @@ func chunkPlace(key string) (group string, window int64, ok bool) {
 
 // update runs a transaction; durable ones are on the disk when it returns.
 func (s *Store) update(durable bool, f func(tx *buntdb.Tx) error) error {
-	s.mu.RLock()
-	db := s.db
-	s.mu.RUnlock()
+	if s.adrift {
+		if err := s.reopen(); err != nil {
+			return err
+		}
+	}
+	db := s.database()
 	if db == nil {
 		return ErrClosed
 	}
-	if !durable || s.path == "" {
-		return db.Update(f)
-	}
-	config := buntdb.Config{SyncPolicy: buntdb.Always, AutoShrinkDisabled: true}
-	if err := db.SetConfig(config); err != nil {
+	if err := db.Update(f); err != nil {
 		return err
 	}
-	err := db.Update(f)
-	config.SyncPolicy = buntdb.EverySecond
-	return errors.Join(err, db.SetConfig(config))
+	s.unsynced = true
+	if durable {
+		return s.sync()
+	}
+	return nil
+}
+
+// sync brings what was written onto the disk. No reader waits for it.
+func (s *Store) sync() error {
+	if !s.unsynced || s.file == nil {
+		return nil
+	}
+	s.at("written")
+	if err := s.file.Sync(); err != nil {
+		return err
+	}
+	s.unsynced = false
+	return nil
+}
+
+func (s *Store) database() *buntdb.DB {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.db
 }
 
 // Status is the store's state now.
@@ -482,10 +549,10 @@ func (s *Store) Close() error {
 	err := s.Flush()
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = errors.Join(err, s.db.Close())
-	s.db = nil
+	err = errors.Join(err, s.sync(), s.swap(nil).Close())
+	if s.file != nil && !s.adrift {
+		err = errors.Join(err, s.file.Close())
+	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Unlock())
 	}
