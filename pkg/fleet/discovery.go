@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -207,6 +208,8 @@ func probe(ctx context.Context, hosts []string, ports []int) []found {
 	return all
 }
 
+var startedWord = []byte(" started")
+
 // lastNodeID is the id in a file's last line of a node's start, or "".
 func lastNodeID(ctx context.Context, source settings.Source) string {
 	if source.Kind != settings.LogFile {
@@ -215,6 +218,9 @@ func lastNodeID(ctx context.Context, source settings.Source) string {
 	id := ""
 	// A log that cannot be read names no node; health says why it cannot.
 	_ = logsource.LastLines(ctx, source.Path, startSearchBytes, func(raw []byte) bool {
+		if !bytes.Contains(raw, startedWord) {
+			return true // most lines by far: they are not worth parsing
+		}
 		line, err := storagenode.ParseLine(raw)
 		if err == nil {
 			if started, ok := storagenode.NodeStarted(line); ok {

@@ -105,6 +105,11 @@ func (r *Registry) stopIdle() {
 // stopUnasked stops the fleets that nobody has asked for longer than their settings
 // allow.
 func (r *Registry) stopUnasked() {
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.options.Logger.Error("looking for fleets that nobody asks failed, it is tried again", "cause", cause, "stack", stack())
+		}
+	}()
 	for _, f := range r.all() {
 		if !f.idle() {
 			continue

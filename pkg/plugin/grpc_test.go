@@ -837,3 +837,28 @@ func TestEditorsResources(t *testing.T) {
 		t.Errorf("problems are %+v, want those of lines 2 and 3", parsed.Problems)
 	}
 }
+
+func TestAnAlertRuleReadsOneMetric(t *testing.T) {
+	server, _ := recorded(t, "02-healthy", "node0")
+	g := newGrafana(t)
+	g.configure(nodes(node{Name: "A", API: server.URL}))
+	g.awaitState(map[string]string{"A": "connected"})
+	for query, refused := range map[string]bool{
+		`{"queryType":"reputation","format":"instant","metrics":["audit_score_percent"]}`:                        false,
+		`{"queryType":"reputation","format":"instant","metrics":["audit_score_percent","online_score_percent"]}`: true,
+		`{"queryType":"reputation","format":"instant"}`:                                                          true,
+		`{"queryType":"reputation"}`: false,
+	} {
+		answer, err := g.host.QueryData(t.Context(), &backend.QueryDataRequest{
+			PluginContext: g.source.Context(),
+			Headers:       map[string]string{"FromAlert": "true"},
+			Queries:       []backend.DataQuery{pluginhost.Query("A", json.RawMessage(query), time.Now(), time.Hour, 100)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := answer.Responses["A"].Error; (got != nil) != refused {
+			t.Errorf("%s: an alert rule gets the error %v", query, got)
+		}
+	}
+}

@@ -19,6 +19,9 @@ import (
 // parallelQueries bounds how many queries of one request are answered at once.
 const parallelQueries = 4
 
+// alertHeader is how Grafana says that an alert rule asks.
+const alertHeader = "FromAlert"
+
 // QueryData answers panels and alert rules. One wrong query does not harm the
 // others of its request.
 func (i *Instance) QueryData(ctx context.Context, request *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
@@ -30,7 +33,7 @@ func (i *Instance) QueryData(ctx context.Context, request *backend.QueryDataRequ
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			answer := i.query(ctx, query)
+			answer := i.query(ctx, query, request.Headers[alertHeader] == "true")
 			mu.Lock()
 			defer mu.Unlock()
 			response.Responses[query.RefID] = answer
@@ -40,7 +43,7 @@ func (i *Instance) QueryData(ctx context.Context, request *backend.QueryDataRequ
 	return response, nil
 }
 
-func (i *Instance) query(ctx context.Context, query backend.DataQuery) (response backend.DataResponse) {
+func (i *Instance) query(ctx context.Context, query backend.DataQuery, fromAlert bool) (response backend.DataResponse) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			log.DefaultLogger.Error("answering a query failed", "refId", query.RefID, "cause", cause, "stack", string(debug.Stack()))
@@ -60,6 +63,10 @@ func (i *Instance) query(ctx context.Context, query backend.DataQuery) (response
 		return backend.ErrDataResponse(backend.StatusTimeout, err.Error())
 	case err != nil:
 		return backend.ErrDataResponse(backend.StatusInternal, err.Error())
+	}
+	if fromAlert && len(frames) > 1 {
+		// The others would be silently left out: the rule would watch less than it says.
+		return backend.ErrDataResponse(backend.StatusBadRequest, "an alert rule reads one metric at a time: choose one in the query")
 	}
 	for _, frame := range frames {
 		frame.RefID = query.RefID

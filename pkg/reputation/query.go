@@ -434,6 +434,9 @@ func each[R, V any](rows []R, of func(R) V) []V {
 func (a answer) notices() ([]data.Notice, error) {
 	var notices []data.Notice
 	for _, node := range a.request.Watched {
+		if node.Retired {
+			continue // it is not expected to say anything
+		}
 		latest, ok, err := Read(a.request.Store, node.Node)
 		if err != nil {
 			return nil, err

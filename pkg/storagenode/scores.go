@@ -3,6 +3,7 @@ package storagenode
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -69,10 +70,14 @@ func (c *Client) Scores(ctx context.Context, status Status) (Scores, error) {
 		slots <- struct{}{}
 		asking.Go(func() {
 			defer func() { <-slots }()
+			defer recovered(&failures[i])
 			details[i], failures[i] = c.Satellite(ctx, satellite.ID)
 		})
 	}
-	asking.Go(func() { notifications, notificationsErr = c.Notifications(ctx) })
+	asking.Go(func() {
+		defer recovered(&notificationsErr)
+		notifications, notificationsErr = c.Notifications(ctx)
+	})
 	asking.Wait()
 
 	notified := make(map[string]bool)
@@ -96,6 +101,14 @@ func (c *Client) Scores(ctx context.Context, status Status) (Scores, error) {
 	}
 	scores.NotificationsRead = notificationsErr == nil
 	return scores, nil
+}
+
+// recovered turns a panic into an error: in a goroutine of its own it would else
+// end the whole process.
+func recovered(err *error) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("reading an answer failed, which is an error of this plugin: %v", cause)
+	}
 }
 
 // auditsByAddress finds the summary's entries by address. Two entries with one

@@ -293,9 +293,19 @@ func (s *Store) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.tick(ctx)
+			s.guardedTick(ctx)
 		}
 	}
+}
+
+// guardedTick keeps a panic from ending the process; the next tick tries again.
+func (s *Store) guardedTick(ctx context.Context) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.options.Report(fmt.Sprintf("an error in the plugin interrupted the upkeep of the store %s, it is tried again: %v", s.path, cause))
+		}
+	}()
+	s.tick(ctx)
 }
 
 func (s *Store) tick(ctx context.Context) {
