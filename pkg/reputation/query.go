@@ -155,7 +155,10 @@ func (m metric) series(node concern.Watched, results map[store.Aggregate]*store.
 			continue
 		}
 		id := column.Label(satelliteLabel)
-		values := slices.Clone(result.Values[i])
+		values := result.Values[i]
+		if m.of != nil || m.over != "" { // another metric may be made of the same column
+			values = slices.Clone(values)
+		}
 		if m.of != nil {
 			for j, v := range values {
 				if v == v {

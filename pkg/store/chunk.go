@@ -123,6 +123,7 @@ func decodeChunk(value string) (*chunk, error) {
 		c.histogramColumns, histogramLengths = d.columns()
 		events = d.count()
 	}
+	c.data = make([][]byte, 0, len(lengths))
 	for _, length := range lengths {
 		c.data = append(c.data, d.bytes(length))
 	}
@@ -139,17 +140,20 @@ func decodeChunk(value string) (*chunk, error) {
 // columns reads the names of columns of one kind, and how long each one's data is.
 func (d *decoder) columns() (columns []Column, lengths []int) {
 	n := d.count()
-	previous := ""
+	if n == 0 {
+		return nil, nil
+	}
+	columns, lengths = make([]Column, 0, n), make([]int, 0, n)
+	var name []byte
 	for ; n > 0 && d.err == nil; n-- {
 		shared := d.uvarint()
-		if shared > uint64(len(previous)) {
+		if shared > uint64(len(name)) {
 			d.fail()
 			break
 		}
-		name := previous[:shared] + d.string()
+		name = append(name[:shared], d.bytes(d.count())...)
 		columns = append(columns, Column(name))
 		lengths = append(lengths, int(min(d.uvarint(), math.MaxInt32)))
-		previous = name
 	}
 	return columns, lengths
 }

@@ -60,6 +60,24 @@ func lockFolder(dir string, now time.Time) (*flock.Flock, error) {
 	return lock, nil
 }
 
+// Holder says which process holds a store's folder. It takes nothing: the answer
+// may be old when it is read.
+func Holder(dir string) (owner Owner, held bool) {
+	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	if _, err := os.Stat(lock.Path()); err != nil {
+		return Owner{}, false
+	}
+	if free, err := lock.TryLock(); err != nil || free {
+		_ = lock.Unlock() // it held for a moment only
+		return Owner{}, false
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, ownerFile)); err == nil {
+		// A holder that cannot be named is still a holder.
+		_ = json.Unmarshal(b, &owner)
+	}
+	return owner, true
+}
+
 func firstOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

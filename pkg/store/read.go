@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sort"
 
@@ -358,7 +359,8 @@ type steps struct {
 	index   map[Column]int
 	columns []Column
 	values  [][]float64
-	counts  [][]float64 // for Mean only
+	counts  [][]float64  // for Mean only
+	groups  []rowsOfStep // of the part that is just added
 }
 
 func newSteps(from int64, r Range) *steps {
@@ -383,41 +385,52 @@ func (s *steps) column(name Column) int {
 	return n
 }
 
+// rowsOfStep are rows of a part that lie in one step, from first on up to the next's.
+type rowsOfStep struct{ first, step int }
+
+// grouped finds which rows of a part lie in which steps, so that a run of equal values
+// is looked at once a step and not once a row.
+func (s *steps) grouped(times []int64, first, last int) []rowsOfStep {
+	groups := s.groups[:0]
+	end := int64(math.MinInt64) // of the step that is grouped now
+	for i := first; i < last; i++ {
+		if times[i] < end {
+			continue
+		}
+		at := (times[i] - s.from) / s.r.Step
+		groups = append(groups, rowsOfStep{i, int(at)})
+		end = s.from + (at+1)*s.r.Step
+	}
+	s.groups = groups
+	return groups
+}
+
 func (s *steps) add(p part, segment segment) error {
 	times := p.times()
 	first := sort.Search(len(times), func(i int) bool { return times[i] >= segment.from })
 	last := sort.Search(len(times), func(i int) bool { return times[i] >= segment.to })
-	step := make([]int32, len(times))
-	for i := first; i < last; i++ {
-		step[i] = int32((times[i] - s.from) / s.r.Step)
-	}
+	groups := s.grouped(times, first, last)
 	for i, stored := range p.columns() {
 		name, ok := segment.name(stored, s.r)
 		if !ok {
 			continue
 		}
 		n := s.column(name)
-		values := s.values[n]
+		g := 0 // runs come in order, and so do groups
 		err := p.runs(i, func(from, to int, v float64) {
-			if v != v {
+			from, to = max(from, first), min(to, last)
+			if v != v || from >= to {
 				return
 			}
-			for j := max(from, first); j < min(to, last); j++ {
-				at := step[j]
-				old := values[at]
-				switch {
-				case s.r.Aggregate == Mean:
-					s.counts[n][at]++
-					if old != old {
-						old = 0
-					}
-					values[at] = old + v
-				case old != old, s.r.Aggregate == Last,
-					s.r.Aggregate == Min && v < old, s.r.Aggregate == Max && v > old:
-					values[at] = v
-				case s.r.Aggregate == Sum:
-					values[at] = old + v
+			for g+1 < len(groups) && groups[g+1].first <= from {
+				g++
+			}
+			for h := g; h < len(groups) && groups[h].first < to; h++ {
+				end := to
+				if h+1 < len(groups) {
+					end = min(to, groups[h+1].first)
 				}
+				s.put(n, groups[h].step, v, end-max(from, groups[h].first))
 			}
 		})
 		if err != nil {
@@ -425,6 +438,32 @@ func (s *steps) add(p part, segment segment) error {
 		}
 	}
 	return nil
+}
+
+// put aggregates a value of a column, which so many rows of a step have.
+func (s *steps) put(column, step int, v float64, rows int) {
+	value := &s.values[column][step]
+	old := *value
+	switch s.r.Aggregate {
+	case Mean:
+		s.counts[column][step] += float64(rows)
+		fallthrough
+	case Sum:
+		if old != old {
+			old = 0
+		}
+		*value = old + v*float64(rows)
+	case Min:
+		if old != old || v < old {
+			*value = v
+		}
+	case Max:
+		if old != old || v > old {
+			*value = v
+		}
+	default:
+		*value = v
+	}
 }
 
 func (s *steps) result() *Result {
