@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -345,8 +346,9 @@ func fileTrouble(err error) Check {
 // which levels are there.
 func (f *Fleet) checkLines(ctx context.Context, path string) []Check {
 	var lines, parsed int
-	var newest time.Time
+	var newest, oldest time.Time
 	var why error
+	transfers := false
 	lowest := storagenode.Fatal + 1
 	err := logsource.LastLines(ctx, path, tailBytes, func(raw []byte) bool {
 		if len(bytes.TrimSpace(raw)) == 0 {
@@ -362,6 +364,8 @@ func (f *Fleet) checkLines(ctx context.Context, path string) []Check {
 		if newest.IsZero() {
 			newest = line.Time
 		}
+		oldest = line.Time
+		transfers = transfers || isTransfer(line)
 		lowest = min(lowest, line.Level)
 		return true
 	})
@@ -391,5 +395,20 @@ func (f *Fleet) checkLines(ctx context.Context, path string) []Check {
 	if lowest > storagenode.Info {
 		return append(checks, Check{Name: "log_level", Verdict: Warning, Message: fmt.Sprintf("no line below %s among the last %d: transfers cannot be seen in this log", lowest, lines), Mend: "set log.level: info in the node's config.yaml, and remove log.custom-level"})
 	}
-	return append(checks, Check{Name: "log_level", Verdict: OK, Message: fmt.Sprintf("lines from level %s on are there", lowest)})
+	checks = append(checks, Check{Name: "log_level", Verdict: OK, Message: fmt.Sprintf("lines from level %s on are there", lowest)})
+	if span := newest.Sub(oldest); !transfers && span >= noTransfers {
+		checks = append(checks, Check{Name: "log_transfers", Verdict: Warning,
+			Message: fmt.Sprintf("no transfer among the last %d lines, which span %s: failed audits cannot be seen in this log", lines, span.Round(time.Minute)),
+			Mend:    "remove log.custom-level from the node's config.yaml; a node that really has no traffic is a matter of its own"})
+	}
+	return checks
+}
+
+// noTransfers is for how long a node with traffic does not go without a transfer.
+const noTransfers = 2 * time.Hour
+
+// isTransfer says whether a line is of an upload or a download. The message tells:
+// loggers differ between versions.
+func isTransfer(line storagenode.Line) bool {
+	return strings.HasPrefix(line.Message, "upload") || strings.HasPrefix(line.Message, "download")
 }

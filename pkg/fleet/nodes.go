@@ -97,7 +97,7 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 }
 
 // trouble orders the states, the worst first.
-var trouble = map[State]int{Unreachable: 0, Slow: 1, Connecting: 2, Connected: 3}
+var trouble = map[State]int{Unreachable: 0, Slow: 1, Connecting: 2, Stopped: 3, Connected: 4}
 
 // stateConfig colours the states: only what answers is green.
 var stateConfig = &data.FieldConfig{Mappings: data.ValueMappings{data.ValueMapper{

@@ -23,6 +23,10 @@ type Key struct {
 	UID string
 }
 
+// OwnKey is the fleet that the command line collects itself: no organisation of a
+// Grafana has the number 0.
+var OwnKey = Key{Org: 0, UID: "storj_monitor"}
+
 // folder is the name of the fleet's folder. A UID of other characters than
 // Grafana allows is written in hexadecimal.
 func (k Key) folder() string {
@@ -169,7 +173,8 @@ func (r *Registry) ConfigureSaved(key Key, s settings.Settings, report settings.
 }
 
 // Resume starts the fleets of earlier runs, except those that nobody has asked
-// for longer than their settings allow.
+// for longer than their settings allow, and the command line's own: no data source
+// would ask for those.
 func (r *Registry) Resume() error {
 	if r.options.Dir == "" {
 		return nil
@@ -179,6 +184,9 @@ func (r *Registry) Resume() error {
 		kept, failed := readKept(file)
 		if failed != nil {
 			err = errors.Join(err, failed)
+			continue
+		}
+		if kept.Org == OwnKey.Org {
 			continue
 		}
 		s, report := settings.Load(kept.Settings)

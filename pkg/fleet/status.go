@@ -17,6 +17,7 @@ const (
 	Connected   State = "connected"   // answers
 	Slow        State = "slow"        // answers later than a person would wait
 	Unreachable State = "unreachable" // does not answer, or not as a node does
+	Stopped     State = "stopped"     // nothing collects: what is stored is read
 )
 
 // Status is what the fleet knows of one node.

@@ -283,6 +283,7 @@ func (w *worker) connect(ctx context.Context) (api *storagenode.Client, discover
 		}
 		if err == nil {
 			if api, err = w.client(target.endpoint, current.BackgroundTimeout); err == nil {
+				w.log.Debug("the node's API is known", "api", target.endpoint, "discovered", node.API == "")
 				w.mu.Lock()
 				w.api = target
 				w.mu.Unlock()
@@ -490,6 +491,7 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 		w.log.Error("a part of what the node said could not be recorded", "error", err)
 	}
 	w.record(batch)
+	w.log.Debug("polled the node", "took", took, "scores", poll.Scores != nil, "payout", poll.Payout != nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.troubles.record = textOf(err); err != nil {

@@ -3,11 +3,15 @@ package plugin_test
 import (
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/simnode"
 )
@@ -21,6 +25,7 @@ const day = 24 * time.Hour
 type simulated struct {
 	*simnode.Node
 	scenario simnode.Scenario
+	log      *os.File
 	troubled bool // the scenario's trouble has begun
 	// known is what the plugin must say of each satellite: what the node last said.
 	known map[string]standing
@@ -32,7 +37,12 @@ func simulate(t *testing.T, options simnode.Options) *simulated {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &simulated{Node: n, scenario: options.Scenario, known: map[string]standing{}}
+	log, err := os.Create(filepath.Join(t.TempDir(), "node.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	return &simulated{Node: n, scenario: options.Scenario, log: log, known: map[string]standing{}}
 }
 
 // answers says whether the node's API answers as a node's now.
@@ -43,7 +53,7 @@ func (s *simulated) answers() bool {
 // advance moves the model and notes what the node says now.
 func (s *simulated) advance(t *testing.T, to, trouble time.Time) simnode.Truth {
 	t.Helper()
-	if err := s.AdvanceTo(to, nil); err != nil {
+	if err := s.AdvanceTo(to, s.log); err != nil {
 		t.Fatal(err)
 	}
 	s.troubled = !to.Before(trouble)
@@ -112,7 +122,7 @@ func TestEveryScenarioStepByStep(t *testing.T) {
 		})
 		server, _ := counting(t, s.Handler())
 		nodesOf[string(scenario)] = s
-		all = append(all, node{Name: string(scenario), API: server.URL})
+		all = append(all, node{Name: string(scenario), Log: s.log.Name(), API: server.URL})
 	}
 
 	steps := []time.Duration{-6 * time.Hour, 0, 6 * time.Hour, 10 * time.Hour, 14 * time.Hour, 18 * time.Hour, 22 * time.Hour, 30 * time.Hour, 3 * day, 8 * day, 14 * day, 20 * day, 30 * day, 42 * day}
@@ -182,6 +192,16 @@ func TestEveryScenarioStepByStep(t *testing.T) {
 	})
 	if text := column(table, "html-instead-of-json", "last_error").(string); !strings.Contains(text, "web page") {
 		t.Errorf("html-instead-of-json: its last error is %q", text)
+	}
+	// What a log does not show is said, and only of the log that does not show it.
+	checks := checkHealth(t, g, backend.HealthStatusError)
+	for name := range nodesOf {
+		blind := slices.ContainsFunc(checks[name], func(c check) bool {
+			return c.Check == "log_transfers" && c.Status == "warning" && strings.Contains(c.Mend, "custom-level")
+		})
+		if blind != (name == string(simnode.SilencedLog)) {
+			t.Errorf("%s: that its log shows no transfers is said: %v", name, blind)
+		}
 	}
 	full := nodesOf["filling-disk"].Truth().Disk
 	if got := column(table, "filling-disk", "disk_free_bytes"); got != float64(full.Free) {

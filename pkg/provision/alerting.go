@@ -1,6 +1,8 @@
 package provision
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 
@@ -12,7 +14,7 @@ import (
 type rule struct {
 	uid, title  string
 	metric      string
-	below       bool // fires below the limit, else above it
+	below       bool // fires below the limit (and above 0, which has rules of its own), else above it
 	limit       float64
 	severity    string
 	pending     string // how long before it fires
@@ -85,12 +87,19 @@ func AlertRules(uid string) ([]byte, error) {
 	}
 	group := mapping(
 		"orgId", number("1"),
-		"name", text("Storj nodes: reputation"),
+		"name", text("Storj nodes: reputation ("+uid+")"),
 		"folder", text("Storj nodes"),
 		"interval", text("1m"),
 		"rules", sequence(append(mapEach(rules, func(r rule) *yaml.Node { return r.document(uid) }), silence(uid))...),
 	)
 	return encode(alertingHeader, mapping("apiVersion", number("1"), "groups", sequence(group)))
+}
+
+// mark tells the rules of one data source from those of another: Grafana replaces a
+// rule by the next one of the same uid.
+func mark(uid string) string {
+	sum := sha256.Sum256([]byte(uid))
+	return hex.EncodeToString(sum[:4])
 }
 
 func mapEach[T any](all []T, of func(T) *yaml.Node) []*yaml.Node {
@@ -102,11 +111,11 @@ func mapEach[T any](all []T, of func(T) *yaml.Node) []*yaml.Node {
 }
 
 func (r rule) document(uid string) *yaml.Node {
-	evaluator := "gt"
+	evaluator, limits := "gt", []float64{r.limit}
 	if r.below {
-		evaluator = "lt"
+		evaluator, limits = "within_range", []float64{0, r.limit}
 	}
-	return ruleDocument(uid, r, evaluator, "KeepLast")
+	return ruleDocument(uid, r, evaluator, limits, "KeepLast")
 }
 
 // silence fires when the plugin gives no answer at all: nothing else would then.
@@ -115,12 +124,13 @@ func silence(uid string) *yaml.Node {
 		uid: "not-answering", title: "Monitor not answering", metric: "health_percent", below: true, limit: 0, severity: "critical", pending: "5m",
 		summary:     "The storage nodes are not watched",
 		description: "The data source has given no answer for five minutes, so no other rule can fire. Press Save & test in its settings, and look into Grafana's log.",
-	}, "lt", "Alerting")
+	}, "lt", []float64{0}, "Alerting")
 }
 
-func ruleDocument(uid string, r rule, evaluator, without string) *yaml.Node {
+func ruleDocument(uid string, r rule, evaluator string, limits []float64, without string) *yaml.Node {
+	params := mapEach(limits, func(limit float64) *yaml.Node { return number(strconv.FormatFloat(limit, 'f', -1, 64)) })
 	return mapping(
-		"uid", text("storagenode-"+r.uid),
+		"uid", text("storj-"+mark(uid)+"-"+r.uid),
 		"title", text(r.title),
 		"condition", text("C"),
 		"data", sequence(
@@ -136,7 +146,7 @@ func ruleDocument(uid string, r rule, evaluator, without string) *yaml.Node {
 				"expression", verbatim("A"),
 				"conditions", sequence(mapping("evaluator", mapping(
 					"type", verbatim(evaluator),
-					"params", sequence(number(strconv.FormatFloat(r.limit, 'f', -1, 64))),
+					"params", sequence(params...),
 				))),
 			)),
 		),

@@ -86,6 +86,15 @@ func TestAlertRulesAskWhatIsAnswered(t *testing.T) {
 			}
 		}
 	}
+	other, err := provision.AlertRules("other-uid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, uid := range uids {
+		if strings.Contains(string(other), uid) {
+			t.Errorf("the rule %s of one data source would be replaced by that of another", uid)
+		}
+	}
 	if silent != 1 {
 		t.Errorf("%d rules fire when nothing answers, want one", silent)
 	}

@@ -47,7 +47,7 @@ func checkNodes(ctx context.Context, out io.Writer, specs []string) error {
 		defer cancel()
 		_ = registry.Close(ending) // nothing of it is kept
 	}()
-	running, err := registry.Configure(ownKey, configured, settings.Report{})
+	running, err := registry.Configure(fleet.OwnKey, configured, settings.Report{})
 	if err != nil {
 		return err
 	}

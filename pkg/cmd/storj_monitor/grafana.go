@@ -64,7 +64,7 @@ func (g grafana) query(ctx context.Context, query map[string]any, from, to time.
 		}
 	}
 	err := g.do(ctx, http.MethodPost, "/api/ds/query", request, &answer)
-	result, ok := answer.Results["A"]
+	result, ok := answer.Results[refID]
 	switch {
 	case ok && result.Error != "":
 		return nil, errors.New(result.Error)

@@ -126,6 +126,11 @@ func settingsOf(specs []string) (settings.Settings, error) {
 	if len(specs) == 0 {
 		return settings.Settings{}, usageError{errors.New(`no node is given: use --node "Name:/path/to/log[:http://host:14002]"`)}
 	}
+	for _, spec := range specs {
+		if spec = strings.TrimSpace(spec); spec == "" || strings.HasPrefix(spec, "#") {
+			return settings.Settings{}, usageError{fmt.Errorf("--node %q names no node: write \"Name:/path/to/log[:http://host:14002]\"", spec)}
+		}
+	}
 	nodes, problems := settings.ParseSpecs(strings.Join(specs, "\n"), nil)
 	if len(problems) > 0 {
 		all := make([]error, len(problems))

@@ -93,25 +93,30 @@ func TestWrongUse(t *testing.T) {
 		arguments []string
 		says      string
 	}{
-		"nothing":             {nil, "no node is given"},
-		"a word":              {[]string{"nonsense"}, "nonsense"},
-		"an unknown flag":     {[]string{"--nodes", "x"}, "--nodes"},
-		"a bad spec":          {[]string{"--node", "My-Node"}, "source"},
-		"two bad specs":       {[]string{"--node", "A", "--node", "B:/x:ftp://h"}, "ftp"},
-		"no query":            {[]string{"query"}, "one query"},
-		"a query of no JSON":  {[]string{"query", "{", "--data-dir", "x"}, "not JSON"},
-		"a range turned over": {[]string{"query", "{}", "--from", "now", "--to", "now-1h"}, "not before"},
-		"no time":             {[]string{"query", "{}", "--from", "yesterday"}, "yesterday"},
-		"no points":           {[]string{"query", "{}", "--max-data-points", "0"}, "max-data-points"},
-		"two places":          {[]string{"query", "{}", "--url", "http://x", "--data-dir", "y"}, "url"},
-		"provision nothing":   {[]string{"provision"}, "no node is given"},
-		"a bad uid":           {[]string{"provision", "--alerting", "--datasource-uid", "a b"}, "a b"},
-		"check nothing":       {[]string{"check"}, "no node is given"},
-		"restore nothing":     {[]string{"restore"}, "one backup"},
-		"restore nowhere":     {[]string{"restore", "x"}, "--data-dir"},
-		"nothing of stores":   {[]string{"store"}, "check"},
-		"a word for stores":   {[]string{"store", "nonsense"}, "nonsense"},
-		"store check nothing": {[]string{"store", "check"}, "one path"},
+		"nothing":              {nil, "no node is given"},
+		"a word":               {[]string{"nonsense"}, "nonsense"},
+		"an unknown flag":      {[]string{"--nodes", "x"}, "--nodes"},
+		"a bad spec":           {[]string{"--node", "My-Node"}, "source"},
+		"two bad specs":        {[]string{"--node", "A", "--node", "B:/x:ftp://h"}, "ftp"},
+		"no query":             {[]string{"query"}, "one query"},
+		"a query of no JSON":   {[]string{"query", "{", "--data-dir", "x"}, "not JSON"},
+		"a range turned over":  {[]string{"query", "{}", "--from", "now", "--to", "now-1h"}, "not before"},
+		"no time":              {[]string{"query", "{}", "--from", "yesterday"}, "yesterday"},
+		"no points":            {[]string{"query", "{}", "--max-data-points", "0"}, "max-data-points"},
+		"two places":           {[]string{"query", "{}", "--url", "http://x", "--data-dir", "y"}, "url"},
+		"provision nothing":    {[]string{"provision"}, "no node is given"},
+		"a bad uid":            {[]string{"provision", "--alerting", "--datasource-uid", "a b"}, "a b"},
+		"check nothing":        {[]string{"check"}, "no node is given"},
+		"check an empty spec":  {[]string{"check", "--node", " "}, "names no node"},
+		"a comment":            {[]string{"--once", "--node", "# A:/x"}, "names no node"},
+		"a token for nobody":   {[]string{"query", "{}", "--token", "x"}, "--url"},
+		"a url of no Grafana":  {[]string{"query", "{}", "--url", "ftp://x"}, "http://"},
+		"rules and a bad spec": {[]string{"provision", "--alerting", "--node", "bad"}, "source"},
+		"restore nothing":      {[]string{"restore"}, "one backup"},
+		"restore nowhere":      {[]string{"restore", "x"}, "--data-dir"},
+		"nothing of stores":    {[]string{"store"}, "check"},
+		"a word for stores":    {[]string{"store", "nonsense"}, "nonsense"},
+		"store check nothing":  {[]string{"store", "check"}, "one path"},
 	} {
 		code, out, errOut := command(t, test.arguments...)
 		if code != 2 || !strings.Contains(errOut, test.says) || !strings.Contains(errOut, "Usage:") || out != "" {
@@ -163,7 +168,7 @@ func TestWatchKeepsWhatQueriesAnswer(t *testing.T) {
 		t.Fatalf("watching ends with %d and says %q", code, errOut)
 	}
 	golden(t, "watch-once", steady(out, dir))
-	if content, err := os.ReadFile(filepath.Join(dir, "storj_monitor.log")); err != nil || len(content) > 0 && !bytes.Contains(content, []byte("level=")) {
+	if content, err := os.ReadFile(filepath.Join(dir, "storj_monitor.log")); err != nil || !bytes.Contains(content, []byte("level=DEBUG msg=\"polled the node\"")) {
 		t.Errorf("the log file is %q, %v", content, err)
 	}
 
@@ -197,7 +202,7 @@ func TestALockedStoreNamesItsHolder(t *testing.T) {
 	registry := fleet.NewRegistry(fleet.Options{Dir: dir, Logger: log.NewNullLogger()})
 	t.Cleanup(func() { _ = registry.Close(context.Background()) })
 	configured := settings.Default()
-	running, err := registry.Configure(ownKey, configured, settings.Report{})
+	running, err := registry.Configure(fleet.OwnKey, configured, settings.Report{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,6 +216,33 @@ func TestALockedStoreNamesItsHolder(t *testing.T) {
 		code, _, errOut := command(t, arguments...)
 		if code != 1 || !strings.Contains(errOut, "held by process") {
 			t.Errorf("%v ends with %d and says %q", arguments, code, errOut)
+		}
+	}
+}
+
+// The data folder of a plugin, whether it runs or not, is not for the command line
+// to watch in: its fleet would then collect beside the plugin's, for nobody.
+func TestWatchKeepsOutOfAPluginsFolder(t *testing.T) {
+	dir := t.TempDir()
+	registry := fleet.NewRegistry(fleet.Options{Dir: dir, Logger: log.NewNullLogger()})
+	running, err := registry.Configure(fleet.Key{Org: 1, UID: "of-grafana"}, settings.Default(), settings.Report{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := running.Satellites(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, holder := range []string{"process", "no process"} {
+		code, _, errOut := command(t, "--once", "--node", "A:/var/log/a.log", "--data-dir", dir)
+		if code != 1 || !strings.Contains(errOut, "of-grafana") || !strings.Contains(errOut, "("+holder+" ") {
+			t.Errorf("it ends with %d and says %q, want the data source and %q", code, errOut, holder)
+		}
+		left, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil || len(left) != 1 {
+			t.Errorf("the folder holds %q", left)
+		}
+		if err := registry.Close(context.Background()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

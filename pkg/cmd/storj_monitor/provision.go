@@ -45,6 +45,11 @@ func newProvision(out io.Writer) *cobra.Command {
 
 func provisioningFile(specs []string, name, uid string, alerting bool) ([]byte, error) {
 	if alerting {
+		if len(specs) > 0 {
+			if _, err := settingsOf(specs); err != nil {
+				return nil, err
+			}
+		}
 		file, err := provision.AlertRules(uid)
 		if err != nil {
 			return nil, usageError{err}

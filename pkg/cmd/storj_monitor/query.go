@@ -30,6 +30,9 @@ type queryCommand struct {
 	table         bool
 }
 
+// refID is the query's name in the answer.
+const refID = "A"
+
 // tokenVariable keeps the token out of the list of processes.
 const tokenVariable = "GRAFANA_TOKEN"
 
@@ -73,6 +76,12 @@ func (q queryCommand) run(ctx context.Context, query string) error {
 	}
 	if q.url != "" && q.dataDir != "" {
 		return usageError{errors.New("--url and --data-dir are two places: give one of them")}
+	}
+	if q.url == "" && q.token != "" {
+		return usageError{errors.New("--token is for a Grafana: give its address with --url")}
+	}
+	if q.url != "" && !strings.HasPrefix(q.url, "http://") && !strings.HasPrefix(q.url, "https://") {
+		return usageError{fmt.Errorf("--url %s is no address of a Grafana: write it as http://localhost:3000", q.url)}
 	}
 	if q.maxDataPoints < 1 {
 		return usageError{errors.New("--max-data-points must be at least 1")}
@@ -129,7 +138,11 @@ func (q queryCommand) askStore(ctx context.Context, query string, from, to time.
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stored.Close()) }()
-	return stored.Answer(ctx, []byte(query), from, to, to.Sub(from)/time.Duration(q.maxDataPoints), q.maxDataPoints)
+	frames, err = stored.Answer(ctx, []byte(query), from, to, to.Sub(from)/time.Duration(q.maxDataPoints), q.maxDataPoints)
+	for _, frame := range frames {
+		frame.RefID = refID
+	}
+	return frames, err
 }
 
 // chooseKept is the data source with a UID that a data folder holds, or the only one.
@@ -170,7 +183,7 @@ func (q queryCommand) askGrafana(ctx context.Context, query string, from, to tim
 	if err := json.NewDecoder(bytes.NewReader([]byte(query))).Decode(&asked); err != nil {
 		return nil, usageError{fmt.Errorf("the query is not a JSON object: %w", err)}
 	}
-	asked["refId"] = "A"
+	asked["refId"] = refID
 	asked["datasource"] = map[string]string{"uid": uid}
 	asked["maxDataPoints"] = q.maxDataPoints
 	asked["intervalMs"] = max(1, to.Sub(from).Milliseconds()/q.maxDataPoints)

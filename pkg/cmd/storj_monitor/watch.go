@@ -18,10 +18,6 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
-// ownKey is the fleet that the command line collects itself: no organisation of a
-// Grafana has number 0.
-var ownKey = fleet.Key{Org: 0, UID: "storj_monitor"}
-
 type watchCommand struct {
 	out     io.Writer
 	specs   []string
@@ -42,6 +38,9 @@ func (w watchCommand) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := refuseOthers(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
@@ -56,7 +55,7 @@ func (w watchCommand) run(ctx context.Context) (err error) {
 		defer cancel()
 		err = errors.Join(err, registry.Close(ending))
 	}()
-	running, err := registry.Configure(ownKey, configured, settings.Report{})
+	running, err := registry.Configure(fleet.OwnKey, configured, settings.Report{})
 	if err != nil {
 		return err
 	}
@@ -72,6 +71,26 @@ func (w watchCommand) run(ctx context.Context) (err error) {
 		StaleAfter: 2 * configured.Poll.Scores,
 		Help:       "kept in " + dir,
 	})
+}
+
+// refuseOthers keeps the command line out of a plugin's data folder, where it would
+// watch beside the plugin and leave a fleet that belongs to no data source.
+func refuseOthers(dir string) error {
+	keys, err := fleet.Kept(dir)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if key == fleet.OwnKey {
+			continue
+		}
+		holder := "no process holds it now"
+		if owner, held := store.Holder(fleet.StoreFolder(dir, key)); held {
+			holder = fmt.Sprintf("process %d (%s) holds it", owner.PID, owner.Program)
+		}
+		return fmt.Errorf("%s is a plugin's data folder, with the data source %s (%s): ask it with \"storj_monitor query\", or give another folder with --data-dir", dir, key.UID, holder)
+	}
+	return nil
 }
 
 // fleetSource shows a fleet of this process on the console.
