@@ -3,12 +3,14 @@ package plugin_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,9 +39,10 @@ func BenchmarkRunningFleet(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(host.Kill)
+	var requests atomic.Int64
 	var configured []string
 	for n := range 10 {
-		configured = append(configured, fmt.Sprintf(`{"name":"node-%d","api":%q}`, n, healthyNode(b)))
+		configured = append(configured, fmt.Sprintf(`{"name":"node-%d","api":%q}`, n, healthyNode(b, &requests)))
 	}
 	source := pluginhost.DataSource{Updated: time.Now(), JSONData: []byte(`{"nodes":[` + strings.Join(configured, ",") + `],"pollIntervals":{"statusSeconds":30,"scoresSeconds":30,"payoutsSeconds":300}}`)}
 	if _, err := host.CheckHealth(context.Background(), &backend.CheckHealthRequest{PluginContext: source.Context()}); err != nil {
@@ -47,19 +50,27 @@ func BenchmarkRunningFleet(b *testing.B) {
 	}
 	time.Sleep(5 * time.Second) // the first polls, which all come at once
 	for b.Loop() {
-		began, before := time.Now(), processTime(b, host.Pid())
+		began, before, asked := time.Now(), processTime(b, host.Pid()), requests.Load()
 		time.Sleep(fleetTime) // this is what is measured
 		b.ReportMetric(100*(processTime(b, host.Pid())-before).Seconds()/time.Since(began).Seconds(), "%-of-a-core")
+		if polled := requests.Load() - asked; polled < 10*2*2 {
+			b.Fatalf("only %d requests reached the nodes", polled)
+		}
+		b.ReportMetric(float64(requests.Load()-asked), "requests")
 		b.ReportMetric(residentMemory(b, host.Pid()), "resident-MiB")
 	}
 }
 
-// healthyNode serves a recorded healthy node.
-func healthyNode(b *testing.B) string {
+// healthyNode serves a recorded healthy node and counts the requests to it.
+func healthyNode(b *testing.B, requests *atomic.Int64) string {
 	b.Helper()
 	for _, s := range replay.States() {
 		if s.Name == "02-healthy" {
-			server := httptest.NewServer(replay.Handler(s.FS))
+			node := replay.Handler(s.FS)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				node.ServeHTTP(w, r)
+			}))
 			b.Cleanup(server.Close)
 			return server.URL
 		}
