@@ -167,6 +167,60 @@ func TestScoresOfEveryRecordedState(t *testing.T) {
 	}
 }
 
+// Scores of 0/0/0 from a satellite that the node was never in contact with are no
+// scores: neither where its own answer has no join date, although the node lists it,
+// nor where only the summary over all satellites answers.
+func TestANeverContactedSatelliteGivesNoScores(t *testing.T) {
+	const never = "0001-01-01T00:00:00Z"
+	node := func(detail, summary string) fstest.MapFS {
+		return fstest.MapFS{
+			"sno.json":                {Data: []byte(`{"nodeID":"n","satellites":[{"id":"` + satellite0 + `","url":"sat:7777","disqualified":null,"suspended":null,"vettedAt":null}]}`)},
+			"satellites.json":         {Data: []byte(`{"audits":[{"auditScore":` + summary + `,"suspensionScore":` + summary + `,"onlineScore":` + summary + `,"satelliteName":"sat:7777"}]}`)},
+			"satellite_0.json":        {Data: []byte(detail)},
+			"notifications_list.json": {Data: []byte(`{"page":{"notifications":null}}`)},
+		}
+	}
+	detail := func(joined, score string) string {
+		return `{"id":"` + satellite0 + `","audits":{"auditScore":` + score + `,"suspensionScore":` + score + `,"onlineScore":` + score + `,"satelliteName":"sat:7777"},"auditHistory":{"score":0,"windows":null},"nodeJoinedAt":"` + joined + `"}`
+	}
+	cases := []struct {
+		name      string
+		node      fs.FS
+		broken    bool // the satellite's own answer is a 500
+		contacted bool
+	}{
+		{"never joined", node(detail(never, "0"), "0"), false, false},
+		{"never joined, and the summary has scores", node(detail(never, "0"), "1"), false, false},
+		{"joined, and at zero", node(detail("2026-01-02T03:04:05Z", "0"), "0"), false, true},
+		{"only the summary, at zero", node(detail(never, "0"), "0"), true, false},
+		{"only the summary, with scores", node(detail(never, "0"), "1"), true, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			handler := replay.Handler(c.node)
+			if c.broken {
+				handler = replay.FaultOn("/api/sno/satellite/"+satellite0, replay.FaultStatus(500), handler)
+			}
+			client := newClient(t, serve(t, handler).URL, 10*time.Second)
+			status, err := client.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			scores, err := client.Scores(t.Context(), status)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(scores.Satellites) != 1 {
+				t.Fatalf("%d satellites: %+v", len(scores.Satellites), scores.Satellites)
+			}
+			got := scores.Satellites[0]
+			if got.Contacted != c.contacted || (got.Err != nil) != c.broken {
+				t.Errorf("contacted %v with the scores %v/%v/%v, error %v; want contacted %v", got.Contacted, got.Audit, got.Suspension, got.Online, got.Err, c.contacted)
+			}
+		})
+	}
+}
+
 func TestANeverContactedSatelliteIsNamedByItsAddress(t *testing.T) {
 	client := newClient(t, serve(t, replay.Handler(fstest.MapFS{
 		"sno.json":                {Data: []byte(`{"nodeID":"n","satellites":null}`)},
@@ -574,5 +628,61 @@ func TestAMissingSlashIsFollowed(t *testing.T) {
 	client := newClient(t, server.URL, 10*time.Second)
 	if _, err := client.Status(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// The same host and port over another scheme is another program, or somebody in the
+// middle: it is not asked.
+func TestARedirectToAnotherSchemeIsRefused(t *testing.T) {
+	recorded := replay.Handler(state(t, "02-healthy").FS)
+	answered := false
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answered = true
+		recorded.ServeHTTP(w, r)
+	}))
+	t.Cleanup(secure.Close)
+	hc := secure.Client()
+	// A transport that reaches the secure server by the plain one's name, and the plain
+	// one for all else: only the scheme of the two addresses differs.
+	plain := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://"+r.Host+r.URL.RequestURI(), http.StatusMovedPermanently)
+	}))
+	transport := hc.Transport.(*http.Transport)
+	transport.DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&tls.Dialer{Config: transport.TLSClientConfig}).DialContext(ctx, network, secure.Listener.Addr().String())
+	}
+	client, err := storagenode.NewClient(plain.URL, hc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Status(t.Context())
+	var failed *storagenode.APIError
+	if !errors.As(err, &failed) || failed.Kind != storagenode.Redirect || answered {
+		t.Errorf("got %v, the other scheme was asked: %v", err, answered)
+	}
+}
+
+// A node says what it sends: JSON under another type is another program's.
+func TestOnlyTheTypeOfJSONIsTaken(t *testing.T) {
+	recorded := replay.Handler(state(t, "02-healthy").FS)
+	for contentType, taken := range map[string]bool{
+		"application/json":                true,
+		"application/json; charset=utf-8": true,
+		"text/plain":                      false,
+		"text/plain; charset=utf-8":       false,
+		"application/octet-stream":        false,
+		"":                                false,
+	} {
+		client := newClient(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			recorded.ServeHTTP(answer, r)
+			w.Header()["Content-Type"] = []string{contentType}
+			_, _ = w.Write(answer.Body.Bytes())
+		})).URL, 10*time.Second)
+		_, err := client.Status(t.Context())
+		var failed *storagenode.APIError
+		if taken && err != nil || !taken && (!errors.As(err, &failed) || failed.Kind != storagenode.NotJSON) {
+			t.Errorf("%q: %v, want it taken: %v", contentType, err, taken)
+		}
 	}
 }

@@ -207,6 +207,9 @@ func TestOnlineRecoversAt(t *testing.T) {
 		{"old ones leave", history(now, append(repeat(0, 3), repeat(100, 58)...)...), 0.95, after(0), true},
 		// The satellite has not audited in the running window yet.
 		{"running window without audits", history(now.Add(-storagenode.AuditWindow), append(repeat(0, 3), repeat(100, 58)...)...), 0.96, after(0), true},
+		// It opens, fully online: 1 bad of 11 at its end. Without it there would be 1 of 10,
+		// which is not above 0.9, and the score would recover a window later.
+		{"running window not opened yet", history(now.Add(-storagenode.AuditWindow), append([]int{0}, repeat(100, 9)...)...), 0.9, after(0), true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
