@@ -112,7 +112,7 @@ func checkSettings(current settings.Settings, report settings.Report) []Check {
 		checks = append(checks, Check{Name: "settings", Verdict: Failure, Message: message, Mend: problem.Mend})
 	}
 	for _, warning := range report.Warnings {
-		checks = append(checks, Check{Name: "settings", Verdict: Warning, Message: warning})
+		checks = append(checks, Check{Name: "settings", Verdict: Warning, Message: warning, Mend: "correct it in the data source's settings or its provisioning file; nothing is lost meanwhile"})
 	}
 	if len(current.Nodes) == 0 {
 		checks = append(checks, Check{Name: "settings", Verdict: Failure, Message: "no node is configured", Mend: "add a node, for example My-Node:/var/log/storagenode.log:http://localhost:14002"})
@@ -235,6 +235,9 @@ func endpointOf(node settings.Node, status Status) string {
 	return status.Endpoint
 }
 
+// mendAPI is for failures that name nothing better to do.
+const mendAPI = "check the API address: the node's console is on port 14002 by default"
+
 // checkAPI asks the API anew, if it is known where that is.
 func (f *Fleet) checkAPI(ctx context.Context, node settings.Node, status Status, current settings.Settings) (storagenode.Status, []Check) {
 	endpoint := endpointOf(node, status)
@@ -248,12 +251,12 @@ func (f *Fleet) checkAPI(ctx context.Context, node settings.Node, status Status,
 	}
 	http, err := storagenode.HTTPClient(current.InteractiveTimeout)
 	if err != nil {
-		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: err.Error()}}
+		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: err.Error(), Mend: mendAPI}}
 	}
 	defer http.CloseIdleConnections()
 	client, err := storagenode.NewClient(endpoint, http)
 	if err != nil {
-		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: err.Error()}}
+		return storagenode.Status{}, []Check{{Name: "api", Verdict: Failure, Message: err.Error(), Mend: mendAPI}}
 	}
 	asked := f.now()
 	answer, err := client.Status(ctx)
@@ -270,7 +273,7 @@ func (f *Fleet) checkAPI(ctx context.Context, node settings.Node, status Status,
 func apiFailure(err error, status Status, current settings.Settings) Check {
 	var failed *storagenode.APIError
 	if !errors.As(err, &failed) {
-		return Check{Name: "api", Verdict: Failure, Message: err.Error()}
+		return Check{Name: "api", Verdict: Failure, Message: err.Error(), Mend: mendAPI}
 	}
 	if failed.Kind == storagenode.TimedOut || failed.Kind == storagenode.Canceled {
 		message := "the API did not answer in the time of this check"
@@ -326,7 +329,7 @@ func (f *Fleet) checkLog(ctx context.Context, node settings.Node) (nodeID string
 }
 
 func fileTrouble(err error) Check {
-	check := Check{Name: "log_readable", Verdict: Failure, Message: err.Error()}
+	check := Check{Name: "log_readable", Verdict: Failure, Message: err.Error(), Mend: "check the path, the disk and the mount"}
 	var trouble *logsource.Trouble
 	if !errors.As(err, &trouble) {
 		return check
@@ -382,6 +385,7 @@ func (f *Fleet) checkLines(ctx context.Context, path string) []Check {
 	checks := []Check{{Name: "log_lines", Verdict: OK, Message: fmt.Sprintf("%d of the last %d lines are a storage node's", parsed, lines)}}
 	if parsed < lines/2 {
 		checks[0].Verdict = Warning
+		checks[0].Mend = "check that only the node writes to this file, and that log.encoding is console or json"
 	}
 	age := f.now().Sub(newest)
 	switch {

@@ -171,7 +171,7 @@ func TestCheckOfForwarders(t *testing.T) {
 		settings.Node{Name: "none", API: "http://127.0.0.1:1"},
 	))
 	checks := f.Check(t.Context())
-	api := wantedCheck{"api", fleet.Failure, "refused", "14002"}
+	api := wantedCheck{"api", fleet.Failure, "refused", "check that the node runs"}
 	verify(t, checks, "there", []wantedCheck{{"log_path", fleet.OK, "takes connections", ""}, api})
 	verify(t, checks, "not there", []wantedCheck{{"log_path", fleet.Failure, "nothing takes connections at " + nobody, "start the log forwarder"}, api})
 	verify(t, checks, "none", []wantedCheck{{"log_path", fleet.Info, "no log", "give the node's log"}, api})
@@ -285,7 +285,7 @@ func TestCheckOfTheDataSource(t *testing.T) {
 	}
 	want := []fleet.Check{
 		{Name: "settings", Verdict: fleet.Failure, Message: `"Bad": source: the source is missing`, Mend: "write a log"},
-		{Name: "settings", Verdict: fleet.Warning, Message: `unknown key "colour"`},
+		{Name: "settings", Verdict: fleet.Warning, Message: `unknown key "colour"`, Mend: "correct it in the data source's settings or its provisioning file; nothing is lost meanwhile"},
 		{Name: "settings", Verdict: fleet.Failure, Message: "no node is configured", Mend: "add a node, for example My-Node:/var/log/storagenode.log:http://localhost:14002"},
 		{Name: "store", Verdict: fleet.Warning, Message: "everything is kept in memory only: the history is lost at every restart", Mend: "make the data folder writable for Grafana, or set data_dir under [plugin.storagenode-monitor-datasource] in grafana.ini"},
 	}

@@ -464,6 +464,9 @@ func checkHealth(t *testing.T, g *grafana, want backend.HealthStatus) map[string
 	}
 	byNode := map[string][]check{}
 	for _, c := range details.Checks {
+		if (c.Status == "warning" || c.Status == "error") && c.Mend == "" {
+			t.Errorf("a check does not say what to do: %+v", c)
+		}
 		byNode[c.Node] = append(byNode[c.Node], c)
 	}
 	return byNode
@@ -835,6 +838,33 @@ func TestEditorsResources(t *testing.T) {
 	}
 	if len(parsed.Problems) != 2 || parsed.Problems[0].Line != 2 || parsed.Problems[1].Line != 3 || parsed.Problems[0].Mend == "" {
 		t.Errorf("problems are %+v, want those of lines 2 and 3", parsed.Problems)
+	}
+}
+
+// A node that answers never must not keep the person waiting who pressed Save & test.
+func TestHealthAnswersWhateverANodeDoes(t *testing.T) {
+	stalled, _ := counting(t, replay.FaultStalledBody())
+	g := newGrafana(t)
+	settings := nodes(node{Name: "stalled", API: stalled.URL})
+	settings["interactiveTimeoutSeconds"] = 60
+	g.configure(settings)
+	checkHealth(t, g, backend.HealthStatusError) // it measures the time
+}
+
+// What was recorded just before Grafana ends the plugin is there afterwards: the
+// stores are closed at the end, and do not only happen to be flushed before.
+func TestTheEndCommitsAndGivesTheStoreFree(t *testing.T) {
+	server, _ := recorded(t, "02-healthy", "node0")
+	g := newGrafana(t)
+	g.configure(nodes(node{Name: "A", API: server.URL}))
+	eventually(t, "scores", func() bool { return len(g.standings()["A"]) > 0 })
+	g.host.Kill()
+	if !g.host.EndedCleanly() || !strings.Contains(g.log.String(), "every store is free") {
+		t.Error("the plugin did not close its stores at the end")
+	}
+	content, err := os.ReadFile(filepath.Join(g.dir, "org1-storagenodes", "store.db"))
+	if err != nil || !strings.Contains(string(content), "audit_score_percent") {
+		t.Errorf("the store after the end holds no scores: %v, %d bytes", err, len(content))
 	}
 }
 

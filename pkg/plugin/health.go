@@ -44,7 +44,7 @@ func (i *Instance) CheckHealth(ctx context.Context, _ *backend.CheckHealthReques
 	dir, warning := i.registry.Dir()
 	details.Store.Path = dir
 	if warning != "" {
-		details.Checks = append(details.Checks, fleet.Check{Name: "data_folder", Verdict: fleet.Warning, Message: warning})
+		details.Checks = append(details.Checks, fleet.Check{Name: "data_folder", Verdict: fleet.Warning, Message: warning, Mend: "the history is lost at every restart until then"})
 	}
 	details.VerboseMessage = verbose(details.Checks)
 	encoded, err := json.Marshal(details)

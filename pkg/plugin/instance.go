@@ -65,6 +65,8 @@ func Run(registry *fleet.Registry, serve func() error) error {
 	defer cancel()
 	if err := registry.Close(ctx); err != nil {
 		log.DefaultLogger.Error("the plugin did not end cleanly", "error", err)
+	} else {
+		log.DefaultLogger.Info("Storj Node Monitor has ended: everything is committed, every store is free")
 	}
 	return served
 }

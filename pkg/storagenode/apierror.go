@@ -1,6 +1,7 @@
 package storagenode
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -100,11 +102,24 @@ var InsideContainer = sync.OnceValue(func() bool {
 const (
 	mendListening = "check that the node runs and that its console listens where Grafana can reach it" +
 		" (console.address :14002, or -p 14002:14002 for a node in Docker; by default it listens on its own machine only)"
-	mendContainer = "this runs in a container, where localhost is the container itself:" +
-		" use http://host.docker.internal:14002 (with extra_hosts: host.docker.internal:host-gateway)" +
-		" or the name of the node's container"
 	mendWrongAddress = "check the API address: the node's console is on port 14002 by default"
 )
+
+// mendContainer is what a refused connection to localhost mostly means in a container.
+func (c *Client) mendContainer() string {
+	return "check that the node runs; and this runs in a container, where localhost is the container itself: use " +
+		c.onHost() + " (with extra_hosts: host.docker.internal:host-gateway) or the name of the node's container"
+}
+
+// onHost is the endpoint as a container reaches it on its host.
+func (c *Client) onHost() string {
+	endpoint, err := url.Parse(c.endpoint)
+	if err != nil {
+		return "http://host.docker.internal:14002"
+	}
+	endpoint.Host = net.JoinHostPort("host.docker.internal", cmp.Or(endpoint.Port(), "80"))
+	return endpoint.String()
+}
 
 // isLoopbackHost says whether a host name means the machine itself.
 func isLoopbackHost(host string) bool {
@@ -166,13 +181,13 @@ func (c *Client) transportError(path string, err error, waited time.Duration) *A
 	case hasErrno(err, syscall.ECONNREFUSED, 10061):
 		mend := mendListening
 		if c.InsideContainer && local {
-			mend = mendContainer
+			mend = c.mendContainer()
 		}
 		return set(Refused, "the connection was refused, nothing listens there", mend)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		mend := "a busy node can take half a minute: give it a longer time-out; or a firewall drops the connection"
 		if c.InsideContainer && local {
-			mend += "; " + mendContainer
+			mend += "; " + c.mendContainer()
 		}
 		return set(TimedOut, "no complete answer after "+waited.Round(time.Millisecond).String(), mend)
 	case hasErrno(err, syscall.EHOSTUNREACH, 10065), hasErrno(err, syscall.ENETUNREACH, 10051):
