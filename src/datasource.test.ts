@@ -82,16 +82,48 @@ describe('StorjDataSource', () => {
     [{ queryType: 'reputation', hide: true }, false],
     // The back end says which types there are; nothing is silently empty.
     [{ queryType: 'no-such-type' }, true],
-    [{}, false],
+    // A new query: the default.
+    [{}, true],
+    [{ hide: true }, false],
   ])('runs %j: %s', (query, runs) => {
     expect(makeDataSource().filterQuery({ refId: 'A', ...query } as StorjQuery)).toBe(runs);
   });
 
-  it('has a default query that it would run', () => {
+  // Grafana runs a query as { ...getDefaultQuery(), ...query }.
+  const asRun = (query: Partial<StorjQuery>, app = CoreApp.PanelEditor) => {
     const source = makeDataSource();
-    const query = { refId: 'A', ...source.getDefaultQuery(CoreApp.Explore) } as StorjQuery;
-    expect(source.filterQuery(query)).toBe(true);
-    expect(source.getQueryDisplayText(query)).toContain('Reputation');
+    return source.applyTemplateVariables({ refId: 'A', ...source.getDefaultQuery(app), ...query }, {});
+  };
+
+  it('makes a new query one of the scores', () => {
+    const source = makeDataSource();
+    expect(asRun({})).toMatchObject({ queryType: 'reputation', format: 'timeseries' });
+    expect(asRun({}).metrics).toHaveLength(3);
+    expect(source.getQueryDisplayText({ refId: 'A' })).toContain('Reputation');
+  });
+
+  it.each([[CoreApp.PanelEditor], [CoreApp.Explore]])('adds nothing to a query that has a type, in %s', (app) => {
+    expect(asRun({ queryType: 'nodes' }, app).format).toBeUndefined();
+    expect(asRun({ queryType: 'nodes' }, app).metrics).toEqual([]);
+    expect(asRun({ queryType: 'reputation' }, app).format).toBeUndefined();
+    // Which means all of them.
+    expect(asRun({ queryType: 'reputation' }, app).metrics).toEqual([]);
+  });
+
+  it('gives an alert rule its number at once', () => {
+    expect(asRun({}, CoreApp.UnifiedAlerting)).toMatchObject({ metrics: ['failed_audits_left'], format: 'instant' });
+  });
+
+  it('corrects what a type cannot have, and leaves what nobody knows to the back end', () => {
+    const nodes: Partial<StorjQuery> = {
+      queryType: 'nodes',
+      format: 'timeseries',
+      metrics: ['vetted'],
+      satellites: ['us1'],
+    };
+    expect(asRun(nodes)).toMatchObject({ format: 'table', metrics: [], satellites: [] });
+    expect(asRun({ queryType: 'nodes', format: 'chart' as never }).format).toBe('chart');
+    expect(asRun({ queryType: 'traffic' as never, format: 'timeseries' }).format).toBe('timeseries');
   });
 
   it('offers annotations', () => {

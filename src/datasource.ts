@@ -1,5 +1,5 @@
 import {
-  type CoreApp,
+  CoreApp,
   type DataSourceInstanceSettings,
   type LegacyMetricFindQueryOptions,
   type MetricFindValue,
@@ -8,7 +8,7 @@ import {
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
 
 import { expandList } from './interpolation';
-import { defaultQuery, queryText } from './queryModel';
+import { complete, defaultQuery, queryText } from './queryModel';
 import {
   type NodeInfo,
   type SatelliteInfo,
@@ -30,19 +30,24 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
     this.variables = new StorjVariableSupport(this);
   }
 
+  /**
+   * Grafana lays this under every query of a panel or of Explore that it runs, not only under new ones, and would put a
+   * format and metrics on a query that is complete without them. So there it is empty, and complete() fills new queries.
+   */
   getDefaultQuery(app: CoreApp): Partial<StorjQuery> {
-    return defaultQuery(app);
+    return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting ? defaultQuery(app) : {};
   }
 
   filterQuery(query: StorjQuery): boolean {
-    return !query.hide && Boolean(query.queryType);
+    return !query.hide;
   }
 
   getQueryDisplayText(query: StorjQuery): string {
-    return queryText(query);
+    return queryText(complete(query));
   }
 
-  applyTemplateVariables(query: StorjQuery, scopedVars: ScopedVars): StorjQuery {
+  applyTemplateVariables(given: StorjQuery, scopedVars: ScopedVars): StorjQuery {
+    const query = complete(given);
     const expand = (list?: string[]) => expandList(list, this.replace, scopedVars);
     return {
       ...query,

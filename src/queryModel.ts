@@ -106,22 +106,37 @@ export function formatOf(query: StorjQuery): QueryFormat {
   return query.format ?? queryTypeOf(query)?.formats[0] ?? 'table';
 }
 
-/** The query with another type: what both have is kept, what the new one has not is dropped. */
-export function withQueryType(query: StorjQuery, queryType: QueryType): StorjQuery {
-  const next: StorjQuery = { ...query, queryType };
-  const type = queryTypeOf(next);
+/**
+ * The query as the back end gets it. A query without a type is a new one, and becomes the default. A query that has a type
+ * keeps its own meaning, in which what is left out means "all": only what the type cannot have is taken away.
+ */
+export function complete(query: StorjQuery, app?: CoreApp): StorjQuery {
+  return query.queryType ? withoutImpossible(query) : { ...defaultQuery(app), ...query, queryType: 'reputation' };
+}
+
+/** A format that no type has is left to the back end, which names the right ones. */
+function withoutImpossible(query: StorjQuery): StorjQuery {
+  const type = queryTypeOf(query);
   if (!type) {
-    return next;
+    return query;
   }
-  if (!type.formats.includes(formatOf(query))) {
+  const next: StorjQuery = { ...query };
+  if (query.format && !type.formats.includes(query.format) && FORMATS.some(({ value }) => value === query.format)) {
     next.format = type.formats[0];
   }
-  if (!type.satellites) {
+  if (!type.satellites && query.satellites?.length) {
     next.satellites = [];
   }
-  if (!type.metrics) {
+  if (!type.metrics && query.metrics?.length) {
     next.metrics = [];
-  } else if (!query.metrics?.length) {
+  }
+  return next;
+}
+
+/** The query with another type: what both have is kept, what the new one has not is dropped. */
+export function withQueryType(query: StorjQuery, queryType: QueryType): StorjQuery {
+  const next = withoutImpossible({ ...query, queryType, format: formatOf(query) });
+  if (queryTypeOf(next)?.metrics && !query.metrics?.length) {
     next.metrics = REPUTATION_SCORES;
   }
   return next;

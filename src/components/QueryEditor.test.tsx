@@ -49,10 +49,16 @@ async function open(query: Partial<StorjQuery>, app?: CoreApp) {
 
 describe('QueryEditor', () => {
   it('gives a new row a query that can be run', async () => {
-    await open({});
+    const { last } = await open({});
+    expect(last()).toMatchObject({ refId: 'A', queryType: 'reputation', format: 'timeseries' });
     expect(screen.getByRole('combobox', { name: 'Query type' })).toHaveValue('Reputation');
     expect(screen.getByText('Audit score')).toBeInTheDocument();
     expect(screen.getByRole('radio', { name: 'Time series' })).toBeChecked();
+  });
+
+  it('leaves a query that has a type as it is', async () => {
+    const { onChange } = await open({ queryType: 'nodes' });
+    expect(onChange).not.toHaveBeenCalled();
   });
 
   it('starts an alert rule with a number', async () => {

@@ -1,11 +1,11 @@
-import React, { useCallback, useId } from 'react';
+import React, { useCallback, useEffect, useId } from 'react';
 import { CoreApp, type QueryEditorProps } from '@grafana/data';
 import { EditorField, EditorRow } from '@grafana/plugin-ui';
 import { Alert, Combobox, MultiCombobox, RadioButtonGroup, Stack, Text } from '@grafana/ui';
 
 import { type StorjDataSource } from '../datasource';
 import {
-  defaultQuery,
+  complete,
   FORMATS,
   formatOf,
   METRICS,
@@ -22,8 +22,7 @@ type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions>;
 
 export function QueryEditor({ datasource, query: given, onChange, onRunQuery, app }: Props) {
   const id = useId();
-  // A new row comes empty; a query that was written by hand is shown as it is.
-  const query: StorjQuery = given.queryType ? given : { ...defaultQuery(app), ...given, queryType: 'reputation' };
+  const query = complete(given, app);
   const type = queryTypeOf(query);
   const format = formatOf(query);
 
@@ -31,6 +30,15 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
     onChange(next);
     onRunQuery();
   };
+
+  const isNew = !given.queryType;
+  useEffect(() => {
+    if (isNew) {
+      // What is saved has to say what it means: alert rules and shared dashboards are read by Grafana's back end.
+      onChange(query);
+    }
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the row is new
+  }, [isNew]);
 
   const loadNodes = useCallback(
     async () =>
