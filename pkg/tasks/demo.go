@@ -107,7 +107,7 @@ func showInGrafana(ctx context.Context, work string, found *grafana, specs []str
 		return err
 	}
 	defer running.stop()
-	fmt.Printf("\nGrafana is ready: %s\nIts log: %s\nCtrl-C ends it.\n", running.address, running.log)
+	fmt.Printf("\nGrafana is ready: %s\nIts log: %s\nCtrl-C ends it.\n", running.firstPage(), running.log)
 	select {
 	case <-ctx.Done():
 		fmt.Println("\nstopping Grafana and the nodes …")

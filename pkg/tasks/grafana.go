@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,13 @@ const (
 	grafanaReady   = 2 * time.Minute // the first start makes a database
 	dataSourceName = "Storj nodes"
 	dataSourceUID  = "storagenodes"
-	noGrafana      = "no Grafana found (set GRAFANA_HOME to a folder with bin/grafana, conf/ and public/, install Grafana, or start Docker)"
+	// demoRange is what the demo's first page shows: a week, the dashboard's own range, would put all that a demo
+	// learns on its right edge. demoPoll lets points come as fast as the settings allow.
+	demoRange    = "now-30m"
+	demoRefresh  = "30s"
+	demoPoll     = 30 * time.Second
+	dashboardUID = "storagenode-monitor-reputation"
+	noGrafana    = "no Grafana found (set GRAFANA_HOME to a folder with bin/grafana, conf/ and public/, install Grafana, or start Docker)"
 )
 
 // grafana is a Grafana that can be started: an installed one (home), or an image for a Docker engine.
@@ -191,7 +198,7 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 		dist:         filepath.Join(root, distFolder),
 		sources:      filepath.Join(root, "src", "dashboards"),
 	}
-	f.home = filepath.Join(f.sources, "reputation.json")
+	f.home = filepath.Join(setup.work, "home.json")
 	for _, folder := range []string{f.data, f.plugins, f.pluginData, filepath.Join(f.provisioning, "datasources"), filepath.Join(f.provisioning, "dashboards"),
 		filepath.Join(f.provisioning, "plugins"), filepath.Join(f.provisioning, "alerting")} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -207,6 +214,7 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 	}
 	configured := settings.Default()
 	configured.Nodes = nodes
+	configured.Poll.Status, configured.Poll.Scores = demoPoll, demoPoll
 	options := []provision.Option{provision.AsDefault()}
 	if setup.readOnly {
 		options = append(options, provision.ReadOnly())
@@ -218,16 +226,38 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 	if err := os.WriteFile(filepath.Join(f.provisioning, "datasources", "storagenodes.yaml"), source, 0o644); err != nil {
 		return f, err
 	}
-	return f, os.WriteFile(filepath.Join(f.provisioning, "dashboards", "storagenodes.yaml"), provision.Dashboards(f.sources), 0o644)
+	if err := os.WriteFile(filepath.Join(f.provisioning, "dashboards", "storagenodes.yaml"), provision.Dashboards(f.sources), 0o644); err != nil {
+		return f, err
+	}
+	return f, writeHome(f)
+}
+
+// writeHome makes Grafana's first page: the Reputation dashboard over the short time that a demo has run.
+func writeHome(f grafanaFolders) error {
+	text, err := os.ReadFile(filepath.Join(f.sources, "reputation.json"))
+	if err != nil {
+		return err
+	}
+	var dashboard map[string]any
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		return fmt.Errorf("read the Reputation dashboard: %w", err)
+	}
+	dashboard["time"] = map[string]string{"from": demoRange, "to": "now"}
+	dashboard["refresh"] = demoRefresh
+	if text, err = json.Marshal(dashboard); err != nil {
+		return err
+	}
+	return os.WriteFile(f.home, text, 0o644)
+}
+
+// firstPage is the address to open.
+func (g *runningGrafana) firstPage() string {
+	return fmt.Sprintf("%s/d/%s?from=%s&to=now&refresh=%s", g.address, dashboardUID, demoRange, demoRefresh)
 }
 
 // grafanaINI is the whole configuration: this Grafana is for looking at, on this machine only, so everyone on it is an
 // administrator, and nothing is sent to or fetched from the network.
 func grafanaINI(f grafanaFolders, port int) string {
-	home := "" // Grafana's own page
-	if _, err := os.Stat(f.home); err == nil {
-		home = f.home
-	}
 	return fmt.Sprintf(`[paths]
 data = %s
 logs = %s
@@ -268,7 +298,7 @@ level = info
 
 [unified_alerting.state_history]
 enabled = false
-`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, provision.PluginID, provision.PluginID, f.pluginData, home)
+`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, provision.PluginID, provision.PluginID, f.pluginData, f.home)
 }
 
 // withoutGrafanaSettings drops GF_ variables, which would overrule the configuration file.

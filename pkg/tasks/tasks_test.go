@@ -163,6 +163,7 @@ func TestGrafanaAt(t *testing.T) {
 func TestGrafanaIsLaidOut(t *testing.T) {
 	t.Chdir(t.TempDir())
 	work := t.TempDir()
+	write(t, filepath.Join("src", "dashboards", "reputation.json"), `{"uid":"storagenode-monitor-reputation","title":"Reputation","time":{"from":"now-7d"}}`)
 	folders, err := layOutGrafana(grafanaSetup{work: work, specs: []string{"A:/var/log/a$b.log:http://localhost:14002"}})
 	if err != nil {
 		t.Fatal(err)
@@ -171,12 +172,19 @@ func TestGrafanaIsLaidOut(t *testing.T) {
 	if err != nil || !bytes.Contains(source, []byte("a$$b.log")) || !bytes.Contains(source, []byte(`uid: "storagenodes"`)) {
 		t.Errorf("%v\n%s", err, source)
 	}
+	if !bytes.Contains(source, []byte("scoresSeconds: 30")) || !bytes.Contains(source, []byte("statusSeconds: 30")) {
+		t.Errorf("the demo does not poll every 30 s:\n%s", source)
+	}
+	home, err := os.ReadFile(folders.home)
+	if err != nil || !bytes.Contains(home, []byte(`"from":"now-30m"`)) || !bytes.Contains(home, []byte(`"title":"Reputation"`)) {
+		t.Errorf("%v\n%s", err, home)
+	}
 	dashboards, err := os.ReadFile(filepath.Join(work, "provisioning", "dashboards", "storagenodes.yaml"))
 	if err != nil || !bytes.Contains(dashboards, []byte(filepath.Join("src", "dashboards"))) {
 		t.Errorf("%v\n%s", err, dashboards)
 	}
 	ini := grafanaINI(folders, 3123)
-	for _, want := range []string{"http_port = 3123", "http_addr = 127.0.0.1", "data_dir = " + filepath.Join(work, "plugin-data"), "allow_loading_unsigned_plugins = storagenode-monitor-datasource"} {
+	for _, want := range []string{"http_port = 3123", "http_addr = 127.0.0.1", "data_dir = " + filepath.Join(work, "plugin-data"), "default_home_dashboard_path = " + folders.home + "\n", "allow_loading_unsigned_plugins = storagenode-monitor-datasource"} {
 		if !strings.Contains(ini, want) {
 			t.Errorf("%q is not in\n%s", want, ini)
 		}
