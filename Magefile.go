@@ -10,7 +10,7 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/tasks"
 )
 
-// Demo shows storage nodes, those in the variable NODES or recorded ones, in Grafana or, without one, in the terminal.
+// Demo shows storage nodes, those in the variable NODES and simulated ones, in Grafana or, without one, in the terminal.
 func Demo(ctx context.Context) error { return tasks.Demo(ctx) }
 
 // Test runs every check and ends with their numbers.
