@@ -59,17 +59,19 @@ type Fleet struct {
 	settings settings.Settings
 	report   settings.Report
 	saved    time.Time // when the settings were saved; zero: not known
-	running  bool
-	stopping chan struct{} // while it stops: closed when that is over
-	again    bool          // somebody asked while it stopped: start again
-	closed   bool          // for good
-	ctx      context.Context
-	cancel   context.CancelFunc
-	workers  map[string]*worker // by node name
-	opened   chan struct{}      // closed when the first try to open the store is over
-	opening  chan struct{}      // closed when no more tries are made
-	store    *store.Store
-	storeErr error
+	// configured is when they came here.
+	configured time.Time
+	running    bool
+	stopping   chan struct{} // while it stops: closed when that is over
+	again      bool          // somebody asked while it stopped: start again
+	closed     bool          // for good
+	ctx        context.Context
+	cancel     context.CancelFunc
+	workers    map[string]*worker // by node name
+	opened     chan struct{}      // closed when the first try to open the store is over
+	opening    chan struct{}      // closed when no more tries are made
+	store      *store.Store
+	storeErr   error
 }
 
 func newFleet(key Key, dir string, now func() time.Time, logger log.Logger) *Fleet {
@@ -103,15 +105,21 @@ func (f *Fleet) isConfiguredLocked(name string) bool {
 	return false
 }
 
+// staleSettings is for how long after a change Grafana's cache may still give the
+// settings from before. Later, an older time means that a clock was set right.
+const staleSettings = 30 * time.Second
+
 // configure gives the fleet new settings and starts it if it does not run. A node
 // whose settings did not change is not interrupted.
 func (f *Fleet) configure(s settings.Settings, report settings.Report, saved time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if saved.Before(f.saved) {
-		return // Grafana's cache still gives the settings from before the last change
+	now := f.now()
+	if since := now.Sub(f.configured); saved.Before(f.saved) && since >= 0 && since < staleSettings {
+		f.log.Debug("settings from before the last change were left alone", "saved", saved)
+		return
 	}
-	f.saved = saved
+	f.saved, f.configured = saved, now
 	before := f.settings
 	f.settings, f.report = s, report
 	switch {
