@@ -221,18 +221,41 @@ func BenchmarkAgainstPrometheus(b *testing.B) {
 		}
 	}
 	dir := b.TempDir()
-	rows := map[string]*bytes.Buffer{}
+	// Into files, so that this process' heap is that of the store and no more.
+	rows := map[string]*os.File{}
 	samples := 0
+	lines := map[string]*bytes.Buffer{}
+	spill := func(metric string, text *bytes.Buffer) {
+		if rows[metric] == nil {
+			f, err := os.Create(filepath.Join(dir, metric))
+			if err != nil {
+				b.Fatal(err)
+			}
+			rows[metric] = f
+		}
+		if _, err := text.WriteTo(rows[metric]); err != nil {
+			b.Fatal(err)
+		}
+	}
 	s, request := filled(b, 10, 30, 5*time.Minute, func(node concern.Node, at time.Time, row []store.Sample) {
 		for _, sample := range row {
 			metric := sample.Column.Metric()
-			if rows[metric] == nil {
-				rows[metric] = &bytes.Buffer{}
+			if lines[metric] == nil {
+				lines[metric] = &bytes.Buffer{}
 			}
-			fmt.Fprintf(rows[metric], "%s{node=%q,satellite=%q} %s %d\n", metric, node.Name, sample.Column.Label("satellite"), strconv.FormatFloat(sample.Value, 'g', -1, 64), at.Unix())
+			fmt.Fprintf(lines[metric], "%s{node=%q,satellite=%q} %s %d\n", metric, node.Name, sample.Column.Label("satellite"), strconv.FormatFloat(sample.Value, 'g', -1, 64), at.Unix())
 			samples++
 		}
+		for metric, text := range lines {
+			if text.Len() < 1<<16 {
+				continue
+			}
+			spill(metric, text)
+		}
 	})
+	for metric, text := range lines {
+		spill(metric, text)
+	}
 	p := startPrometheus(b, dir, rows)
 	bytesOf := 0.0
 	if info, err := os.Stat(s.Status().Path); err == nil {
@@ -268,7 +291,7 @@ type prometheus struct {
 	bytes   float64 // of its blocks
 }
 
-func startPrometheus(b *testing.B, dir string, rows map[string]*bytes.Buffer) prometheus {
+func startPrometheus(b *testing.B, dir string, rows map[string]*os.File) prometheus {
 	b.Helper()
 	input, blocks := filepath.Join(dir, "samples"), filepath.Join(dir, "blocks")
 	f, err := os.Create(input)
@@ -278,7 +301,11 @@ func startPrometheus(b *testing.B, dir string, rows map[string]*bytes.Buffer) pr
 	out := bufio.NewWriter(f)
 	for metric, lines := range rows {
 		fmt.Fprintf(out, "# TYPE %s gauge\n", metric)
-		_, _ = lines.WriteTo(out) // Flush answers the error
+		if _, err := lines.Seek(0, io.SeekStart); err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(out, lines) // Flush answers the error
+		_ = lines.Close()
 	}
 	fmt.Fprintln(out, "# EOF")
 	if err := out.Flush(); err != nil {
@@ -287,7 +314,6 @@ func startPrometheus(b *testing.B, dir string, rows map[string]*bytes.Buffer) pr
 	if err := f.Close(); err != nil {
 		b.Fatal(err)
 	}
-	clear(rows)
 	load := exec.CommandContext(b.Context(), "promtool", "tsdb", "create-blocks-from", "--max-block-duration=2000h", "openmetrics", input, blocks)
 	if said, err := load.CombinedOutput(); err != nil {
 		b.Fatalf("load the samples: %v\n%s", err, said)
