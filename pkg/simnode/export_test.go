@@ -43,6 +43,9 @@ func (j *Judge) State() (disqualified, suspended, offline, vetted bool) {
 	return r.disqualifiedAt != 0, r.suspendedAt != 0, r.offlineSuspendedAt != 0, r.vettedAt != 0
 }
 
+// UnderReview says whether an offline suspension is still being reviewed.
+func (j *Judge) UnderReview() bool { return j.rep.reviewFrom != 0 }
+
 // FailuresLeft is the budget.
 func (j *Judge) FailuresLeft() int { return failuresLeft(&j.rep) }
 

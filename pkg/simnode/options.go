@@ -3,6 +3,7 @@ package simnode
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -104,7 +105,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Name == "" {
 		o.Name = "node"
 	}
-	if strings.ContainsAny(o.Name, "/\\ \t\n\"") {
+	if strings.ContainsAny(o.Name, "/\\: \t\n\"") {
 		bad("Options.Name %q has a character that no folder name should have", o.Name)
 	}
 	scenario, err := ParseScenario(string(o.Scenario))
@@ -117,6 +118,14 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.JoinedAge < 0 {
 		bad("Options.JoinedAge is negative")
+	}
+	if o.APIDelay < 0 {
+		bad("Options.APIDelay is negative")
+	}
+	for name, value := range map[string]float64{"Rate": o.Rate, "AuditRate": o.AuditRate} {
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			bad("Options.%s %v is no number of things in an hour", name, value)
+		}
 	}
 	if o.TroubleAt.IsZero() {
 		o.TroubleAt = o.Start.Add(day)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -69,8 +70,19 @@ func NewRunner(o RunnerOptions) (*Runner, error) {
 	if o.Speed == 0 {
 		o.Speed = 1
 	}
-	if o.Speed < 0 || o.History < 0 || o.LogHistory < 0 || o.Trouble < 0 {
-		return nil, fmt.Errorf("simnode: speed, history, log history and trouble of %q must not be negative", o.Node.Name)
+	if o.History < 0 || o.LogHistory < 0 || o.Trouble < 0 {
+		return nil, fmt.Errorf("simnode: history, log history and trouble of %q must not be negative", o.Node.Name)
+	}
+	if !(o.Speed > 0) || math.IsInf(o.Speed, 1) {
+		return nil, fmt.Errorf("simnode: the speed %v of %q is not above 0", o.Speed, o.Node.Name)
+	}
+	if o.LogPath != "" {
+		// who is given the spec may run in another folder
+		path, err := filepath.Abs(o.LogPath)
+		if err != nil {
+			return nil, fmt.Errorf("simnode: finding the folder of the log %s: %w", o.LogPath, err)
+		}
+		o.LogPath = path
 	}
 	begun := o.Clock().Truncate(time.Second)
 	n := o.Node
@@ -117,7 +129,8 @@ func (r *Runner) Address() string {
 	}
 }
 
-// Spec is the node as the plugin takes it: Name:/path/to.log:http://host:port.
+// Spec is the node as the plugin takes it: Name:/path/to.log:http://host:port,
+// the path absolute.
 func (r *Runner) Spec() string {
 	spec := r.node.Name() + ":" + r.opt.LogPath
 	if r.opt.Listen != "" {

@@ -236,6 +236,7 @@ type SatelliteTruth struct {
 	DisqualifiedFor    string       `json:"disqualifiedFor,omitempty"`
 	SuspendedAt        *time.Time   `json:"suspendedAt"`
 	OfflineSuspendedAt *time.Time   `json:"offlineSuspendedAt"`
+	OfflineReviewAt    *time.Time   `json:"offlineReviewAt"` // when the review began that a first offline suspension starts
 	Scores             Scores       `json:"scores"`
 	AuditHistory       int          `json:"auditHistoryWindows"`
 	FailuresLeft       int          `json:"failedAuditsLeft"`
@@ -352,7 +353,7 @@ func (n *Node) satelliteTruth(s *satellite) SatelliteTruth {
 	t := SatelliteTruth{
 		ID: s.ID, URL: s.URL, JoinedAt: at64(s.joined), VettedAt: maybe(r.vettedAt),
 		DisqualifiedAt: maybe(r.disqualifiedAt), DisqualifiedFor: r.reason,
-		SuspendedAt: maybe(r.suspendedAt), OfflineSuspendedAt: maybe(r.offlineSuspendedAt),
+		SuspendedAt: maybe(r.suspendedAt), OfflineSuspendedAt: maybe(r.offlineSuspendedAt), OfflineReviewAt: maybe(r.reviewFrom),
 		Scores: s.scores(), AuditHistory: len(r.windows), FailuresLeft: failuresLeft(r),
 		TotalAudits: r.total, PassedAudits: r.passed, FailedAudits: r.failed,
 		UnknownAudits: r.unknown, OfflineAudits: r.offline, ContainedAudits: r.contained,

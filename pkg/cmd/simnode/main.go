@@ -10,9 +10,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,11 +33,15 @@ func main() {
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	config, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
-		fmt.Fprintln(stderr, "simnode:", err)
+	}
+	var runners []*simnode.Runner
+	if err == nil {
+		runners, err = config.runners()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "simnode:", strings.TrimPrefix(err.Error(), "simnode: "))
 		return 2
 	}
 	if config.bigLog != "" {
@@ -47,7 +53,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			defer cancel()
 			go func() { _, _ = io.Copy(io.Discard, stdin); cancel() }()
 		}
-		err = serve(ctx, config, stdout)
+		err = serve(ctx, config, runners, stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -65,6 +71,27 @@ type configuration struct {
 	bigLog    string
 	lines     int64
 	big       simnode.Options
+}
+
+// runners makes the nodes, which are the last to refuse a setting. Nothing is
+// written yet.
+func (c configuration) runners() ([]*simnode.Runner, error) {
+	if c.bigLog != "" {
+		if c.lines < 1 {
+			return nil, fmt.Errorf("--lines %d: a log has at least one line", c.lines)
+		}
+		_, err := simnode.NewRunner(simnode.RunnerOptions{Node: c.big})
+		return nil, err
+	}
+	var runners []*simnode.Runner
+	for _, o := range c.nodes {
+		r, err := simnode.NewRunner(o)
+		if err != nil {
+			return nil, fmt.Errorf("node %q: %w", o.Node.Name, err)
+		}
+		runners = append(runners, r)
+	}
+	return runners, nil
 }
 
 const usage = `Runs simulated storage nodes: log and API, with history, live.
@@ -125,6 +152,11 @@ func parse(args []string, stderr io.Writer) (configuration, error) {
 		return c, err
 	}
 	if *demo != "" {
+		for _, own := range []string{"name", "log", "listen"} {
+			if _, given := common[own]; given {
+				return c, fmt.Errorf("--%s is for one node, and --demo runs five: give it in a --node", own)
+			}
+		}
 		var err error
 		if c.nodes, err = demoNodes(*demo, *demoListen); err != nil {
 			return c, err
@@ -168,12 +200,20 @@ func parse(args []string, stderr io.Writer) (configuration, error) {
 		}
 		c.nodes = append(c.nodes, o)
 	}
-	names := map[string]bool{}
+	names, logs := map[string]bool{}, map[string]bool{}
 	for _, o := range c.nodes {
 		if names[o.Node.Name] {
 			return c, fmt.Errorf("two nodes are called %q: give each a name", o.Node.Name)
 		}
 		names[o.Node.Name] = true
+		if o.LogPath == "" {
+			continue
+		}
+		if path := filepath.Clean(o.LogPath); logs[path] {
+			return c, fmt.Errorf("two nodes write to the log %s: give each its own", o.LogPath)
+		} else {
+			logs[path] = true
+		}
 	}
 	return c, nil
 }
@@ -218,13 +258,21 @@ var nodeSettings = []oneSetting{
 		return err
 	}},
 	{"log", "log `file`, written anew", func(o *simnode.RunnerOptions, v string) error { o.LogPath = v; return nil }},
-	{"listen", "`host:port` of the API", func(o *simnode.RunnerOptions, v string) error { o.Listen = v; return nil }},
-	{"history", "model time that lies behind, as 720h (default 24h)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.History })},
-	{"log-history", "how much of it the log has (default all)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.LogHistory })},
-	{"trouble", "how long ago the scenario's trouble began (default: as the scenario needs)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Trouble })},
+	{"listen", "`host:port` of the API", func(o *simnode.RunnerOptions, v string) error { o.Listen = v; return checkListen(v) }},
+	{"history", "model time that lies behind, as 720h (default 24h)", spanOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.History })},
+	{"log-history", "how much of it the log has (default all)", spanOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.LogHistory })},
+	{"trouble", "how long ago the scenario's trouble began (default: as the scenario needs)", spanOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Trouble })},
 	{"age", "how long before the history the node joined (default fourteen months; negative: new)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Node.JoinedAge })},
-	{"api-delay", "how slow the slow API is (default 28s)", durationOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Node.APIDelay })},
-	{"speed", "model seconds per second (default 1)", floatOf(func(o *simnode.RunnerOptions) *float64 { return &o.Speed })},
+	{"api-delay", "how slow the slow API is (default 28s)", spanOf(func(o *simnode.RunnerOptions) *time.Duration { return &o.Node.APIDelay })},
+	{"speed", "model seconds per second, above 0 (default 1)", func(o *simnode.RunnerOptions, v string) error {
+		if err := floatOf(func(o *simnode.RunnerOptions) *float64 { return &o.Speed })(o, v); err != nil {
+			return err
+		}
+		if o.Speed <= 0 {
+			return errors.New("time goes on: give a speed above 0")
+		}
+		return nil
+	}},
 	{"rate", "transfers an hour (default 600)", floatOf(func(o *simnode.RunnerOptions) *float64 { return &o.Node.Rate })},
 	{"audit-rate", "audits an hour (default 8)", floatOf(func(o *simnode.RunnerOptions) *float64 { return &o.Node.AuditRate })},
 	{"seed", "`number` that decides all chance (default 1)", func(o *simnode.RunnerOptions, v string) (err error) {
@@ -263,8 +311,37 @@ func durationOf(field func(*simnode.RunnerOptions) *time.Duration) func(*simnode
 func floatOf(field func(*simnode.RunnerOptions) *float64) func(*simnode.RunnerOptions, string) error {
 	return func(o *simnode.RunnerOptions, value string) (err error) {
 		*field(o), err = strconv.ParseFloat(value, 64)
+		if err == nil && (math.IsNaN(*field(o)) || math.IsInf(*field(o), 0)) {
+			err = errors.New("give a finite number")
+		}
 		return err
 	}
+}
+
+// spanOf is a duration that is not negative.
+func spanOf(field func(*simnode.RunnerOptions) *time.Duration) func(*simnode.RunnerOptions, string) error {
+	set := durationOf(field)
+	return func(o *simnode.RunnerOptions, value string) error {
+		if err := set(o, value); err != nil {
+			return err
+		}
+		if *field(o) < 0 {
+			return errors.New("it must not be negative")
+		}
+		return nil
+	}
+}
+
+// checkListen refuses what no port can be opened with.
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%w; write it as 127.0.0.1:14002", err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("the port is not a number from 0 to 65535")
+	}
+	return nil
 }
 
 // options makes a node of settings.
@@ -285,15 +362,7 @@ func apply(o *simnode.RunnerOptions, values map[string]string) error {
 }
 
 // serve runs the nodes until ctx ends or one of them fails.
-func serve(ctx context.Context, c configuration, stdout io.Writer) error {
-	var runners []*simnode.Runner
-	for _, o := range c.nodes {
-		r, err := simnode.NewRunner(o)
-		if err != nil {
-			return err
-		}
-		runners = append(runners, r)
-	}
+func serve(ctx context.Context, c configuration, runners []*simnode.Runner, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var group sync.WaitGroup

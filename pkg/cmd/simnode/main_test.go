@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/simnode"
 )
 
@@ -47,19 +48,90 @@ func TestWrongUseSaysWhatIsWrong(t *testing.T) {
 		{"--node name=A,colour=red", "colour=red"},
 		{"--seed -1 --log x", "seed"},
 		{"--nonsense", "nonsense"},
+		{"--log x --version 1.59.0", "1.60"},
+		{"--log x --version new", "1.162.3"},
+		{"--log x --history -5h", "history"},
+		{"--log x --log-history -1s", "log-history"},
+		{"--log x --trouble -1m", "trouble"},
+		{"--log x --api-delay -1s", "api-delay"},
+		{"--log x --speed 0", "above 0"},
+		{"--log x --speed -2", "above 0"},
+		{"--log x --speed NaN", "finite"},
+		{"--log x --rate Inf", "finite"},
+		{"--log x --audit-rate NaN", "finite"},
+		{"--log x --disk -1", "negative"},
+		{"--log x --level loud", "debug"},
+		{"--log x --custom-level piecestore", "piecestore=FATAL"},
+		{"--log x --format pretty", "docker-json"},
+		{"--log x --name a:b", "a:b"},
+		{"--listen 14002", "127.0.0.1:14002"},
+		{"--listen 127.0.0.1:99999", "65535"},
+		{"--node name=A,log=x --node name=B,log=y,speed=0", "above 0"},
+		{"--node name=A,log=x --node name=B,log=y,version=1.59.0", `node "B"`},
+		{"--node name=A,log=x --node name=B,log=./x", "two nodes write"},
+		{"--demo d --log x", "--log"},
+		{"--demo d --version 1.59.0", "1.60"},
+		{"--demo d --demo-listen 127.0.0.1", "demo-listen"},
+		{"--big-log x --version 1.59.0", "1.60"},
+		{"--big-log x --lines 0", "--lines"},
 	} {
+		t.Chdir(t.TempDir())
 		var out, err bytes.Buffer
 		if code := run(context.Background(), strings.Fields(c.args), nil, &out, &err); code != 2 || !strings.Contains(err.String(), c.want) {
 			t.Errorf("simnode %s: exit %d, %q; want 2 and a word about %q", c.args, code, err.String(), c.want)
+		}
+		if written, _ := filepath.Glob("*"); len(written) > 0 || out.Len() > 0 {
+			t.Errorf("simnode %s: refused, and yet wrote %q and said %q", c.args, written, out.String())
 		}
 	}
 	var out, err bytes.Buffer
 	if code := run(context.Background(), []string{"--help"}, nil, &out, &err); code != 0 || !strings.Contains(err.String(), "flaky-uplink") {
 		t.Errorf("--help: exit %d, %q", code, err.String())
 	}
-	// what only the node itself can refuse
-	if code := run(context.Background(), strings.Fields("--log x --version 1.2.3"), nil, &out, &err); code != 1 {
-		t.Errorf("version 1.2.3: exit %d", code)
+}
+
+// ready waits for the empty line behind the last spec and returns the specs.
+func ready(t *testing.T, out, errOut *syncBuffer) []string {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(out.String(), "\n\n"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the nodes are not ready; output %q %q", out.String(), errOut.String())
+		}
+		wait := time.NewTimer(10 * time.Millisecond)
+		<-wait.C
+	}
+	return strings.Split(strings.TrimSpace(out.String()), "\n")
+}
+
+func TestASpecOfARelativeLogIsTakenByThePlugin(t *testing.T) {
+	t.Chdir(t.TempDir())
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range []string{"A.log", "./A.log", "logs/../A.log", filepath.Join(folder, "A.log")} {
+		ctx, interrupt := context.WithCancel(context.Background())
+		var out, errOut syncBuffer
+		code := make(chan int, 1)
+		go func() {
+			code <- run(ctx, []string{"--log", log, "--listen", "127.0.0.1:0", "--history", "1h"}, nil, &out, &errOut)
+		}()
+		specs := ready(t, &out, &errOut)
+		interrupt()
+		if got := <-code; got != 0 {
+			t.Errorf("--log %s: exit %d, %q", log, got, errOut.String())
+		}
+		node, problem := settings.ParseNode(specs[0])
+		if problem != nil {
+			t.Errorf("--log %s: the plugin refuses %q: %v", log, specs[0], problem)
+			continue
+		}
+		if want := filepath.Join(folder, "A.log"); len(specs) != 1 || node.Name != "A" || node.Log.Path != want || node.API == "" {
+			t.Errorf("--log %s: the plugin reads %q as %+v, want the log %s", log, specs, node, want)
+		}
+		if info, err := os.Stat(node.Log.Path); err != nil || info.Size() == 0 {
+			t.Errorf("--log %s: no log where the spec says: %v", log, err)
+		}
 	}
 }
 
@@ -168,14 +240,7 @@ func TestTheDemosSpecs(t *testing.T) {
 	go func() {
 		code <- run(context.Background(), []string{"--demo", folder, "--demo-listen", "127.0.0.1:0", "--advertise", "nodes", "--history", "2h", "--until-stdin-closes"}, stdin, &out, &errOut)
 	}()
-	for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(out.String(), "\n\n"); {
-		if time.Now().After(deadline) {
-			t.Fatalf("the nodes are not ready; output %q %q", out.String(), errOut.String())
-		}
-		wait := time.NewTimer(10 * time.Millisecond)
-		<-wait.C
-	}
-	specs := strings.Split(strings.TrimSpace(out.String()), "\n")
+	specs := ready(t, &out, &errOut)
 	ports := map[string]bool{}
 	for _, spec := range specs {
 		_, port, ok := strings.Cut(spec, ":http://nodes:")
