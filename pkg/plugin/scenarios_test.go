@@ -244,12 +244,30 @@ func note(seen map[string]map[string]bool, name string, s standing) {
 	}
 }
 
-// health is the part of the smallest budget that is left, in percent.
+// health is how the worst score stands: the corners are the satellite's limit, the two
+// limits of the colours, and a full score.
 func (s standing) health() float64 {
 	if s.Disqualified || s.Suspended || s.OfflineSuspended {
 		return 0
 	}
-	return math.Max(0, min((s.Audit-96)/4, (s.Suspension-60)/40, (s.Online-60)/40)*100)
+	worst := 100.0
+	for _, score := range []struct {
+		percent float64
+		corners [4]float64
+	}{
+		{s.Audit, [4]float64{96, 98, 99.5, 100}},
+		{s.Suspension, [4]float64{60, 80, 95, 100}},
+		{s.Online, [4]float64{60, 70, 95, 100}},
+	} {
+		heights := [4]float64{0, 50, 87.5, 100}
+		health := 0.0
+		for i := range 3 {
+			part := (score.percent - score.corners[i]) / (score.corners[i+1] - score.corners[i])
+			health += math.Max(0, math.Min(part, 1)) * (heights[i+1] - heights[i])
+		}
+		worst = math.Min(worst, health)
+	}
+	return worst
 }
 
 func TestANewNodeIsNotSuspendedForItsFirstMonth(t *testing.T) {

@@ -39,6 +39,8 @@ const (
 	auditWatch, auditDanger           = 99.5, 98
 	suspensionWatch, suspensionDanger = 95, 80
 	onlineWatch, onlineDanger         = 95, 70
+	// What health is where any score is at that limit.
+	healthWatch, healthDanger = 87.5, 50
 )
 
 var metrics = []metric{
@@ -102,7 +104,7 @@ var metrics = []metric{
 var health = metric{
 	name: healthPercent, title: "health", column: healthPercent, worst: store.Min,
 	config: func(settings.Thresholds) *data.FieldConfig {
-		return percentConfig(0, below(50, 87.5)) // where the scores' own colours change
+		return percentConfig(0, below(healthDanger, healthWatch))
 	},
 }
 

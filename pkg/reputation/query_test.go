@@ -359,6 +359,106 @@ func TestHealthIsTheWholeNodes(t *testing.T) {
 	}
 }
 
+// colorAt is the colour that a number field shows a value in.
+func colorAt(t *testing.T, field *data.Field, value float64) string {
+	t.Helper()
+	if field.Config == nil || field.Config.Thresholds == nil {
+		t.Fatalf("%s has no thresholds", field.Name)
+	}
+	color := ""
+	for _, step := range field.Config.Thresholds.Steps {
+		if math.IsInf(float64(step.Value), -1) || value >= float64(step.Value) {
+			color = step.Color
+		}
+	}
+	return color
+}
+
+// A node's health has the colour of its worst score: neither is it red where no score
+// is, nor green where one is not.
+func TestHealthHasTheColourOfTheWorstScore(t *testing.T) {
+	s, node := newStore(t), nodeNamed("A")
+	record(t, s, node, polled, recorded(t, "02-healthy", "node0"))
+	field := func(metric string) *data.Field {
+		request := asking(s, concern.Instant, node)
+		request.Query.Metrics = []string{metric}
+		fields := answered(t, request)[0].Fields
+		return fields[slices.IndexFunc(fields, func(f *data.Field) bool { return f.Type().Numeric() })]
+	}
+	health := field("health_percent")
+	seen := map[string]bool{}
+	for metric, of := range map[string]func(float64) reputation.Standing{
+		"audit_score_percent": func(v float64) reputation.Standing {
+			return reputation.Standing{Audit: v, Suspension: 100, Online: 100}
+		},
+		"suspension_score_percent": func(v float64) reputation.Standing {
+			return reputation.Standing{Audit: 100, Suspension: v, Online: 100}
+		},
+		"online_score_percent": func(v float64) reputation.Standing {
+			return reputation.Standing{Audit: 100, Suspension: 100, Online: v}
+		},
+	} {
+		score := field(metric)
+		before := -1.0
+		for hundredths := range 10001 {
+			percent := float64(hundredths) / 100
+			got := of(percent).Health()
+			if want, shown := colorAt(t, score, percent), colorAt(t, health, got); shown != want {
+				t.Errorf("%s of %v is %s, its health of %v is %s", metric, percent, want, got, shown)
+			}
+			if got < before || got < 0 || got > 100 {
+				t.Errorf("%s of %v gives a health of %v after %v", metric, percent, got, before)
+			}
+			before = got
+			seen[colorAt(t, health, got)] = true
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("the colours were only %v", seen)
+	}
+}
+
+// A node with limits of its own is coloured by them, beside a node without.
+func TestEachNodesOwnLimitsColourItsSeries(t *testing.T) {
+	s, plain, strict := newStore(t), nodeNamed("plain"), nodeNamed("strict")
+	strict.Thresholds = settings.Thresholds{AuditWarning: 99.9, AuditCritical: 99.6, SuspensionCritical: 97, OnlineWarning: 99}
+	for _, node := range []concern.Node{plain, strict} {
+		record(t, s, node, polled, scores(scored(us1, 1, 1, 1, polled.Add(-2000*time.Hour))))
+	}
+	own := map[string]map[string]string{ // metric → node → the colours of 99.7, 98.5, 96
+		"audit_score_percent":      {"plain": "green orange red", "strict": "orange red red"},
+		"suspension_score_percent": {"plain": "green green green", "strict": "green green red"},
+		"online_score_percent":     {"plain": "green green green", "strict": "green orange orange"},
+	}
+	colors := func(field *data.Field) string {
+		return colorAt(t, field, 99.7) + " " + colorAt(t, field, 98.5) + " " + colorAt(t, field, 96)
+	}
+	for metric, want := range own {
+		request := asking(s, concern.TimeSeries, plain, strict)
+		request.Query.Metrics = []string{metric}
+		got := map[string]string{}
+		for _, field := range answered(t, request)[0].Fields[1:] {
+			got[field.Labels["node"]] = colors(field)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("series of %s: %s", metric, diff)
+		}
+		// A field of several nodes can have one node's limits only: the data source's.
+		for _, format := range []concern.Format{concern.Instant, concern.Table} {
+			for node, nodes := range map[string][]concern.Node{"plain": {plain, strict}, "strict": {strict}} {
+				request := asking(s, format, nodes...)
+				if format == concern.Instant {
+					request.Query.Metrics = []string{metric}
+				}
+				field, _ := answered(t, request)[0].FieldByName(metric)
+				if field == nil || colors(field) != want[node] {
+					t.Errorf("%s of %d nodes: %s is not coloured %q", format, len(nodes), metric, want[node])
+				}
+			}
+		}
+	}
+}
+
 func TestInstantsOfARangeInThePast(t *testing.T) {
 	s, a, b := newStore(t), nodeNamed("A"), nodeNamed("B")
 	joined := polled.Add(-2000 * time.Hour)

@@ -452,11 +452,20 @@ func TestHealthIsTheWorstOfWhatIsNotMuted(t *testing.T) {
 		want                      float64
 	}{
 		{"full", 1, 1, 1, 100},
-		{"half the audit budget", 0.98, 1, 1, 50},
-		{"half the suspension budget", 1, 0.8, 1, 50},
-		{"half the online budget", 1, 1, 0.8, 50},
-		{"the worst counts", 0.99, 0.9, 0.7, 25},
-		{"at the limit", 0.96, 1, 1, 0},
+		{"half way to the watch limit", 0.9975, 1, 1, 93.75},
+		{"audits at the watch limit", 0.995, 1, 1, 87.5},
+		{"suspension at the watch limit", 1, 0.95, 1, 87.5},
+		{"online at the watch limit", 1, 1, 0.95, 87.5},
+		{"audits at the danger limit", 0.98, 1, 1, 50},
+		{"suspension at the danger limit", 1, 0.8, 1, 50},
+		{"online at the danger limit", 1, 1, 0.7, 50},
+		{"between the two limits", 1, 1, 0.8, 65},
+		{"half of what is left at the danger limit", 1, 1, 0.65, 25},
+		{"the worst counts", 0.99, 0.9, 0.65, 25},
+		{"and not the mean", 0.97, 0.9, 0.9, 25},
+		{"audits at the limit", 0.96, 1, 1, 0},
+		{"suspension at the limit", 1, 0.6, 1, 0},
+		{"online at the limit", 1, 1, 0.6, 0},
 		{"below the limit", 0.9, 1, 1, 0},
 	}
 	for _, c := range cases {

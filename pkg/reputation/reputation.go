@@ -106,19 +106,34 @@ func downtimeLeft(onlinePercent float64) float64 {
 	return storagenode.DowntimeLeft(onlinePercent / 100).Seconds()
 }
 
-// Health is how much of its smallest budget is left, in percent: 100 is a full
-// score everywhere, 0 is at or past the limit of a satellite.
+// Health is how the worst of the three scores stands, in percent: 100 is a full
+// score everywhere, below 87.5 one of them is to be watched, below 50 one is in
+// danger, 0 is at or past the limit of a satellite. So it changes colour where the
+// scores do.
 func (s Standing) Health() float64 {
 	if s.Disqualified() || s.Suspended() || s.OfflineSuspended {
 		return 0
 	}
-	left := func(percent, limit float64) float64 { return (percent - 100*limit) / (100 - 100*limit) }
-	worst := min(
-		left(s.Audit, storagenode.AuditDisqualification),
-		left(s.Suspension, storagenode.SuspensionLimit),
-		left(s.Online, storagenode.OnlineLimit),
+	return min(
+		healthOf(s.Audit, 100*storagenode.AuditDisqualification, auditDanger, auditWatch),
+		healthOf(s.Suspension, 100*storagenode.SuspensionLimit, suspensionDanger, suspensionWatch),
+		healthOf(s.Online, 100*storagenode.OnlineLimit, onlineDanger, onlineWatch),
 	)
-	return 100 * min(max(worst, 0), 1)
+}
+
+// healthOf scales a score: linear between its limits, each of which has the same
+// health whichever score it is.
+func healthOf(percent, limit, danger, watch float64) float64 {
+	between := func(from, to, low, high float64) float64 { return low + (high-low)*(percent-from)/(to-from) }
+	switch {
+	case !(percent > limit):
+		return 0
+	case percent < danger:
+		return between(limit, danger, 0, healthDanger)
+	case percent < watch:
+		return between(danger, watch, healthDanger, healthWatch)
+	}
+	return min(between(watch, 100, healthWatch, 100), 100)
 }
 
 // Health is the worst health over the satellites that the node's operator has not
