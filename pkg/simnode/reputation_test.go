@@ -159,3 +159,61 @@ func TestHeldRateByAge(t *testing.T) {
 		t.Errorf("%d %% held before the node joined", got)
 	}
 }
+
+func TestOfflineReviewLastsThirtySevenDays(t *testing.T) {
+	const step = 12 * time.Hour
+	j := simnode.NewJudge(testStart, false)
+	at, suspended := testStart, time.Time{}
+	for ; suspended.IsZero(); at = at.Add(step) {
+		if j.UnderReview() {
+			t.Fatal("a review without a suspension")
+		}
+		j.Audit("offline", at)
+		if _, _, offline, _ := j.State(); offline {
+			suspended = at
+		}
+	}
+	if !j.UnderReview() {
+		t.Fatal("a suspension without a review")
+	}
+	// 7 days of grace, then 30 days: on line again all that time
+	end := suspended.Add((7 + 30) * 24 * time.Hour)
+	for ; !at.After(end); at = at.Add(step) {
+		j.Audit("passed", at)
+		if !j.UnderReview() {
+			t.Fatalf("the review is over %v after the suspension", at.Sub(suspended))
+		}
+	}
+	if _, _, offline, _ := j.State(); offline {
+		t.Error("still suspended after 37 days on line")
+	}
+	j.Audit("passed", end.Add(1))
+	if j.UnderReview() {
+		t.Error("the review goes on after 37 days")
+	}
+}
+
+func TestOfflineReviewEndsOnlyWithAGoodScore(t *testing.T) {
+	const step = 12 * time.Hour
+	j := simnode.NewJudge(testStart, false)
+	at := testStart
+	for ; at.Before(testStart.Add(80 * 24 * time.Hour)); at = at.Add(step) {
+		j.Audit("offline", at)
+	}
+	if _, _, offline, _ := j.State(); !offline || !j.UnderReview() {
+		t.Fatal("away for 80 days: neither suspended nor under review")
+	}
+	for days := 0; ; at = at.Add(step) {
+		j.Audit("passed", at)
+		_, _, offline, _ := j.State()
+		if offline == !j.UnderReview() {
+			t.Fatalf("suspended %v, under review %v", offline, j.UnderReview())
+		}
+		if !offline {
+			break
+		}
+		if days++; days > 60 {
+			t.Fatal("never lifted")
+		}
+	}
+}

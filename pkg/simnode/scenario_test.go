@@ -233,6 +233,9 @@ func TestFlakyUplinkIsSuspendedAfterThirtyFullDaysOnly(t *testing.T) {
 		if s.OfflineSuspendedAt == nil || s.AuditHistory < 61 {
 			t.Errorf("%s: not suspended with a score of %v and %d windows", s.URL, s.Scores.Online, s.AuditHistory)
 		}
+		if s.OfflineReviewAt == nil || s.OfflineSuspendedAt != nil && s.OfflineReviewAt.After(*s.OfflineSuspendedAt) {
+			t.Errorf("%s: suspended at %v and under review since %v", s.URL, s.OfflineSuspendedAt, s.OfflineReviewAt)
+		}
 		if s.SuspendedAt != nil {
 			t.Errorf("%s: an offline suspension shows as one for unknown errors", s.URL)
 		}
@@ -486,6 +489,87 @@ func TestOutdatedNode(t *testing.T) {
 		status := answer(t, n.Handler(), "/api/sno/")
 		if status["upToDate"] != want || status["quicStatus"] != "Misconfigured" {
 			t.Errorf("allowed %q: upToDate %v, quicStatus %v", allowed, status["upToDate"], status["quicStatus"])
+		}
+	}
+}
+
+func TestAContainedAuditIsAskedForThreeTimesMore(t *testing.T) {
+	type asked struct {
+		outcomes []string
+		times    []time.Time
+		requests int
+	}
+	pieces := map[string]*asked{}
+	of := func(id string) *asked {
+		if pieces[id] == nil {
+			pieces[id] = &asked{}
+		}
+		return pieces[id]
+	}
+	trouble := testStart.Add(2 * time.Hour)
+	n, _ := run(t, 4*day, simnode.Options{
+		Seed: 1, Scenario: simnode.AuditTimeouts, FaultShare: 1, TroubleAt: trouble,
+		Rate: -1, AuditRate: 0.5, JoinedAge: 200 * day, Level: "error",
+		Observe: func(e simnode.Event) {
+			if e.Satellite != us1 || e.At.Before(trouble.Add(time.Hour)) {
+				return
+			}
+			a := of(e.Piece)
+			if e.Kind == simnode.EventTransfer {
+				a.requests++
+				return
+			}
+			a.outcomes = append(a.outcomes, e.Outcome)
+			a.times = append(a.times, e.At)
+		},
+	})
+	failed := int64(0)
+	for id, a := range pieces {
+		got := strings.Join(a.outcomes, " ")
+		const want = "contained contained contained failed"
+		if !strings.HasPrefix(want, got) {
+			t.Errorf("piece %s: %s, want %s", id, got, want)
+			continue
+		}
+		if a.requests != len(a.outcomes) {
+			t.Errorf("piece %s: %d requests and %d outcomes", id, a.requests, len(a.outcomes))
+		}
+		if got == want {
+			failed++
+		} else if last := a.times[len(a.times)-1]; n.Now().Sub(last) > 6*time.Hour+5*time.Minute {
+			t.Errorf("piece %s: %s, and not asked for again since %v", id, got, last)
+		}
+		for i := 1; i < len(a.times); i++ {
+			if gap := a.times[i].Sub(a.times[i-1]); gap != 6*time.Hour+5*time.Minute {
+				t.Errorf("piece %s: asked for again after %v, want six hours and five minutes", id, gap)
+			}
+		}
+	}
+	s := n.Truth().Satellites[0]
+	if failed == 0 || s.FailedAudits != failed || s.FailuresLeft != 41-int(failed) {
+		t.Errorf("%d pieces failed; the truth has %d failures and %d left", failed, s.FailedAudits, s.FailuresLeft)
+	}
+}
+
+func TestQUICIsMisconfiguredWhileTheUplinkIsDown(t *testing.T) {
+	trouble := testStart.Add(3 * time.Hour)
+	n, _ := run(t, 3*time.Hour-time.Second, simnode.Options{
+		Scenario: simnode.FlakyUplink, TroubleAt: trouble, TroubleEnds: trouble.Add(time.Minute),
+		JoinedAge: 200 * day, Rate: 20,
+	})
+	quic := func() any { return answer(t, n.Handler(), "/api/sno/")["quicStatus"] }
+	if got := quic(); got != "OK" {
+		t.Errorf("before the uplink goes down: %v", got)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{{0, "Misconfigured"}, {59 * time.Second, "Misconfigured"}, {2 * day, "OK"}} {
+		if err := n.AdvanceTo(trouble.Add(c.after), nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := quic(); got != c.want {
+			t.Errorf("%v after the uplink went down: %v, want %s", c.after, got, c.want)
 		}
 	}
 }
