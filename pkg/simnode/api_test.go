@@ -514,3 +514,42 @@ func TestTheAPIAnswersWhileTheNodeAdvances(t *testing.T) {
 		t.Error("model time could be turned back")
 	}
 }
+
+func TestLastPingedIsForgottenWithTheProcess(t *testing.T) {
+	const never = "0001-01-01T00:00:00Z"
+	o := simnode.Options{
+		Start: testStart, Rate: 200, JoinedAge: 90 * day, Level: "error",
+		Updates: []simnode.VersionChange{{At: testStart.Add(5 * time.Hour), Version: "1.162.4"}},
+	}
+	// the same node twice: the first tells when the second process starts
+	first, _ := run(t, 6*time.Hour, o)
+	starts := first.Truth().Starts
+	if len(starts) != 2 {
+		t.Fatalf("%d starts, want the first and that of the update", len(starts))
+	}
+	n, err := simnode.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(at time.Time) (pinged, quic, started string) {
+		if err := n.AdvanceTo(at, nil); err != nil {
+			t.Fatal(err)
+		}
+		a := answer(t, n.Handler(), "/api/sno/")
+		return a["lastPinged"].(string), a["lastQuicPingedAt"].(string), a["startedAt"].(string)
+	}
+	if pinged, quic, _ := ask(testStart.Add(5*time.Hour - time.Second)); pinged == never || quic == never {
+		t.Errorf("before the restart: pinged %s, by QUIC %s", pinged, quic)
+	}
+	for _, at := range []time.Time{starts[1], starts[1].Add(900 * time.Millisecond)} {
+		if pinged, quic, started := ask(at); pinged != never || quic != never || started != starts[1].Format(time.RFC3339Nano) {
+			t.Errorf("%v after the restart: pinged %s, by QUIC %s, started %s", at.Sub(starts[1]), pinged, quic, started)
+		}
+	}
+	pinged, quic, _ := ask(starts[1].Add(time.Minute))
+	for _, text := range []string{pinged, quic} {
+		if at, err := time.Parse(time.RFC3339Nano, text); err != nil || !at.After(starts[1]) {
+			t.Errorf("a minute after the restart: pinged %s, by QUIC %s", pinged, quic)
+		}
+	}
+}

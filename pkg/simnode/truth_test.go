@@ -238,3 +238,58 @@ func TestObserveTellsTheTruth(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryByteIsAccountedFor(t *testing.T) {
+	const stored = 2_000_000_000_000
+	uploaded := int64(0)
+	n, log := run(t, 25*day, simnode.Options{
+		Rate: 40, JoinedAge: 200 * day, DiskUsed: stored, Satellites: []simnode.Satellite{{ID: us1, URL: "us1.storj.io:7777"}},
+		Observe: func(e simnode.Event) {
+			if e.Kind == simnode.EventTransfer && e.Outcome == "success" && strings.HasPrefix(e.Action, "PUT") {
+				uploaded += e.Bytes
+			}
+		},
+	})
+	truth := n.Truth()
+	var movedPieces, deletedPieces, deletedBytes int64
+	eachLine(t, log, readConsole, func(l plainLine) {
+		switch l.message {
+		case "Moved pieces to trash during retain":
+			movedPieces += l.number("deleted_pieces", "Deleted pieces")
+		case "trash-filewalker completed":
+			deletedBytes += l.number("bytes_deleted", "bytesDeleted")
+			deletedPieces += l.number("num_keys_deleted", "numKeysDeleted")
+		}
+	})
+	s := truth.Satellites[0]
+	for _, c := range []struct {
+		what      string
+		got, want int64
+	}{
+		{"collected is what is in the trash and what has left it", truth.CollectedBytes, s.TrashBytes + truth.TrashDeletedBytes},
+		{"pieces collected, in the log", truth.CollectedPieces, movedPieces},
+		{"pieces deleted from the trash, in the log", truth.TrashDeletedPieces, deletedPieces},
+		{"bytes deleted from the trash, in the log", truth.TrashDeletedBytes, deletedBytes},
+		{"the disk's pieces are kept or garbage", truth.Disk.Pieces, s.PieceBytes + s.GarbageBytes},
+		{"the disk's trash", truth.Disk.Trash, s.TrashBytes},
+		{"what came is there or has been compacted away", stored + uploaded, truth.Disk.Used + reclaimed(truth)},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d and %d", c.what, c.got, c.want)
+		}
+	}
+	if s.TrashBytes == 0 || truth.TrashDeletedBytes == 0 || s.GarbageBytes == 0 || reclaimed(truth) == 0 || uploaded == 0 {
+		t.Errorf("something never happened: %+v", truth.Disk)
+	}
+	if truth.CollectedPieces == 0 || truth.CollectedBytes < truth.CollectedPieces {
+		t.Errorf("%d bytes in %d collected pieces", truth.CollectedBytes, truth.CollectedPieces)
+	}
+}
+
+// reclaimed is what all compactions have freed.
+func reclaimed(truth simnode.Truth) (bytes int64) {
+	for _, c := range truth.Compactions {
+		bytes += c.ReclaimedBytes
+	}
+	return bytes
+}
