@@ -3,6 +3,7 @@ package simnode_test
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -213,5 +214,91 @@ func TestDemoNodes(t *testing.T) {
 	}
 	if nodes[4].Listen != "127.0.0.1:14006" || nodes[0].LogPath != filepath.Join("/tmp/demo", "healthy.log") {
 		t.Errorf("%+v", nodes)
+	}
+}
+
+// demoAnswer gets a path of a live node's API.
+func demoAnswer(t *testing.T, r *simnode.Runner, path string) (value map[string]any) {
+	t.Helper()
+	answer, err := http.Get("http://" + r.Address() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if err := json.NewDecoder(answer.Body).Decode(&value); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return value
+}
+
+func TestDemoNodesShowTheirScenarios(t *testing.T) {
+	folder := t.TempDir()
+	clock := newHandClock()
+	for _, o := range simnode.DemoNodes(folder, "127.0.0.1", 14002) {
+		t.Run(o.Node.Name, func(t *testing.T) {
+			free, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Listen, o.Clock = free.Addr().String(), clock.Now
+			_ = free.Close()
+			o.Node.Rate = 30 // a tenth of the demo's transfers: quicker, and all else is the same
+			r, _ := startRunner(t, o)
+			truth := r.Node().Truth()
+			if got := clock.Now().Sub(truth.Start); got != 30*day {
+				t.Errorf("%v of history, want 30 days", got)
+			}
+			if got := clock.Now().Sub(truth.Log.First); got > 7*day || got < 7*day-time.Hour {
+				t.Errorf("the log goes %v back, want 7 days", got)
+			}
+			if o.Node.Scenario == simnode.Dead {
+				if c, err := net.Dial("tcp", o.Listen); err == nil || r.Node().Up() {
+					t.Error("the dead answer")
+					_ = c.Close()
+				}
+				if silent := clock.Now().Sub(truth.Log.Last); silent < 6*time.Hour || silent > 7*time.Hour {
+					t.Errorf("dead for %v, want six hours", silent)
+				}
+				return
+			}
+			status := demoAnswer(t, r, "/api/sno/")
+			space := status["diskSpace"].(map[string]any)
+			free100 := 100 * space["available"].(float64) / space["allocated"].(float64)
+			if o.Node.Scenario == simnode.FillingDisk {
+				if free100 < 1 || free100 > 10 {
+					t.Errorf("%.1f %% of the disk are free, want nearly none", free100)
+				}
+			} else if free100 < 30 {
+				t.Errorf("%.1f %% of the disk are free", free100)
+			}
+			for _, entry := range status["satellites"].([]any) {
+				satellite := entry.(map[string]any)
+				if satellite["disqualified"] != nil || satellite["suspended"] != nil {
+					t.Errorf("it is over: %v", satellite)
+				}
+				id := satellite["id"].(string)
+				scores := demoAnswer(t, r, "/api/sno/satellite/"+id)["audits"].(map[string]any)
+				audit, online := scores["auditScore"].(float64), scores["onlineScore"].(float64)
+				if o.Node.Scenario == simnode.FailingAudits && id == us1 {
+					// each failure costs a thousandth; the 41st is the last
+					if failures := math.Round(math.Log(audit) / math.Log(0.999)); failures < 5 || failures > 35 {
+						t.Errorf("%v failures heard of, want some, with a budget left", failures)
+					}
+				} else if audit != 1 {
+					t.Errorf("%s: audit score %v", id, audit)
+				}
+				if o.Node.Scenario == simnode.FlakyUplink {
+					if online < 0.6 || online > 0.9 {
+						t.Errorf("%s: online score %v, want a low one that suspends nothing yet", id, online)
+					}
+				} else if online < 0.98 {
+					t.Errorf("%s: online score %v", id, online)
+				}
+				if scores["suspensionScore"] != 1.0 {
+					t.Errorf("%s: suspension score %v", id, scores["suspensionScore"])
+				}
+				t.Logf("%s: audit %.4f online %.4f, %.1f %% free", id[:4], audit, online, free100)
+			}
+		})
 	}
 }
