@@ -105,15 +105,22 @@ func (s *Store) sealHeads() error {
 		return fmt.Errorf("write chunks: %w", err)
 	}
 	s.at("chunks written")
-	err = s.update(true, func(tx *buntdb.Tx) error {
-		for sequence := from; sequence <= to; sequence++ {
-			if _, err := tx.Delete(commitKey(sequence)); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
-				return err
-			}
-		}
+	// That they are sealed comes first: a transaction is written in no order, and a crash
+	// in the middle must not leave some commits to be replayed without the later ones.
+	err = s.update(false, func(tx *buntdb.Tx) error {
 		_, _, err := tx.Set(sealedKey, strconv.FormatUint(to, 10), nil)
 		return err
 	})
+	if err == nil {
+		err = s.update(true, func(tx *buntdb.Tx) error {
+			for sequence := from; sequence <= to; sequence++ {
+				if _, err := tx.Delete(commitKey(sequence)); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("drop sealed commits: %w", err)
 	}
