@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -46,6 +47,25 @@ func Package(ctx context.Context) error {
 	}
 	fmt.Printf("%s (%.1f MB)\n", name, float64(info.Size())/1e6)
 	return nil
+}
+
+// repository is where the project's files are read by people who have the archive only.
+const repository = "https://github.com/storagenode-monitor/storagenode-monitor-datasource"
+
+// relativeLink is a link or a picture of a text in Markdown that names a file of the project.
+var relativeLink = regexp.MustCompile(`(!?)(\[[^\[\]]*\])\(([^()\s:#][^()\s:]*)\)`)
+
+// withAbsoluteLinks lets a text lead into the repository where it leads to a file beside it: in the archive, and in what
+// Grafana shows of it, there is no such file.
+func withAbsoluteLinks(text []byte) []byte {
+	return relativeLink.ReplaceAllFunc(text, func(link []byte) []byte {
+		parts := relativeLink.FindSubmatch(link)
+		view := "blob"
+		if len(parts[1]) > 0 {
+			view = "raw"
+		}
+		return fmt.Appendf(nil, "%s%s(%s/%s/main/%s)", parts[1], parts[2], repository, view, parts[3])
+	})
 }
 
 // texts stand beside the manifest in the archive, from the top of the project.
@@ -116,6 +136,9 @@ func writeArchive(out io.Writer, root, version string, now time.Time) error {
 		if strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".md") {
 			content = bytes.ReplaceAll(content, []byte("%VERSION%"), []byte(version))
 			content = bytes.ReplaceAll(content, []byte("%TODAY%"), []byte(now.UTC().Format(time.DateOnly)))
+		}
+		if strings.HasSuffix(name, ".md") {
+			content = withAbsoluteLinks(content)
 		}
 		header := &zip.FileHeader{Name: path.Join(provision.PluginID, name), Method: zip.Deflate, Modified: now.UTC()}
 		header.SetMode(mode)

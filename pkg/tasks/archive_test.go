@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func builtProject(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	files := map[string]string{
-		"LICENSE": "Apache", "CHANGELOG.md": "# Changes", "README.md": "# Storj, version %VERSION%", "secret.env": "TOKEN=1",
+		"LICENSE": "Apache", "CHANGELOG.md": "# Changes", "README.md": "# Storj, version %VERSION%, [licence](LICENSE)", "secret.env": "TOKEN=1",
 		"dist/plugin.json": `{"info":{"version":"%VERSION%","updated":"%TODAY%"}}`,
 		"dist/module.js":   "%VERSION% stays in code", "dist/module.js.map": "{}", "dist/135.js": "",
 		"dist/img/logo.svg": "<svg/>", "dist/dashboards/reputation.json": "{}", "dist/" + manifest: "abc:pkg/main.go",
@@ -81,11 +82,39 @@ func TestArchive(t *testing.T) {
 	}
 	for file, want := range map[string]string{
 		"plugin.json": `{"info":{"version":"1.2.3","updated":"2026-11-23"}}`,
-		"README.md":   "# Storj, version 1.2.3",
+		"README.md":   "# Storj, version 1.2.3, [licence](" + repository + "/blob/main/LICENSE)",
 		"module.js":   "%VERSION% stays in code",
 	} {
 		if got := content[root+file]; got != want {
 			t.Errorf("%s is %q, want %q", file, got, want)
+		}
+	}
+}
+
+func TestArchivedTextsLeadIntoTheRepository(t *testing.T) {
+	for text, want := range map[string]string{
+		"[queries](docs/queries.md#health), [L](LICENSE)": "[queries](" + repository + "/blob/main/docs/queries.md#health), [L](" + repository + "/blob/main/LICENSE)",
+		"![The dashboard](docs/img/reputation.png)":       "![The dashboard](" + repository + "/raw/main/docs/img/reputation.png)",
+		"[here](#try-it) [there](https://go.dev/dl/)":     "[here](#try-it) [there](https://go.dev/dl/)",
+		"`name(s)` [spec](#a) (docs/queries.md)":          "`name(s)` [spec](#a) (docs/queries.md)",
+	} {
+		if got := string(withAbsoluteLinks([]byte(text))); got != want {
+			t.Errorf("%s\nbecomes %s\nwant    %s", text, got, want)
+		}
+	}
+}
+
+// Every link of the archived texts is one that the rule above knows.
+func TestNoLinkOfTheTextsStaysRelative(t *testing.T) {
+	for _, name := range texts {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)]*)\)`).FindAllSubmatch(withAbsoluteLinks(text), -1) {
+			if to := string(link[1]); !strings.HasPrefix(to, "https://") && !strings.HasPrefix(to, "#") {
+				t.Errorf("%s: a link to %s", name, to)
+			}
 		}
 	}
 }

@@ -39,7 +39,10 @@ func TestPluginJSONMeetsGrafanasSchema(t *testing.T) {
 	var manifest struct {
 		ID, Executable string
 		Includes       []struct{ Path string }
-		Info           struct{ Logos struct{ Small, Large string } }
+		Info           struct {
+			Logos       struct{ Small, Large string }
+			Screenshots []struct{ Path string }
+		}
 	}
 	if err := json.Unmarshal(text, &manifest); err != nil {
 		t.Fatal(err)
@@ -50,6 +53,9 @@ func TestPluginJSONMeetsGrafanasSchema(t *testing.T) {
 	named := []string{manifest.Info.Logos.Small, manifest.Info.Logos.Large}
 	for _, include := range manifest.Includes {
 		named = append(named, include.Path)
+	}
+	for _, picture := range manifest.Info.Screenshots {
+		named = append(named, picture.Path)
 	}
 	for _, file := range named {
 		if _, err := os.Stat(filepath.Join(top, "src", file)); err != nil {
