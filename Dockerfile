@@ -17,7 +17,8 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go tool mage backend && CGO_ENABLED=0 go build -trimpath -o /out/nodes ./pkg/cmd/simnode && mkdir /out/logs
+    go tool mage backend && CGO_ENABLED=0 go build -trimpath -o /out/nodes ./pkg/cmd/simnode && \
+    CGO_ENABLED=0 go build -trimpath -o /out/storj_monitor ./pkg/cmd/storj_monitor && mkdir /out/logs
 
 # Simulated nodes to look at, for a first visit without a storage node. Their logs are in the volume /logs.
 FROM scratch AS nodes
@@ -37,6 +38,8 @@ RUN mkdir -p /data && chown 472:0 /data && \
     printf '\n[plugin.storagenode-monitor-datasource]\ndata_dir = /data/storagenode-monitor-datasource\n' >> /etc/grafana/grafana.ini
 COPY --from=frontend /src/dist /var/lib/grafana/plugins/storagenode-monitor-datasource
 COPY --from=backend --chmod=0755 /src/dist/gpx_storagenode_monitor_* /var/lib/grafana/plugins/storagenode-monitor-datasource/
+# The command line, for a look from where the plugin is: docker compose exec grafana storj_monitor check --node …
+COPY --from=backend /out/storj_monitor /usr/local/bin/storj_monitor
 COPY provisioning /etc/grafana/provisioning
 USER 472
 ENV GF_PATHS_DATA=/data \
