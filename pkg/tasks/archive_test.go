@@ -94,7 +94,7 @@ func TestArchive(t *testing.T) {
 func TestArchivedTextsLeadIntoTheRepository(t *testing.T) {
 	for text, want := range map[string]string{
 		"[queries](docs/queries.md#health), [L](LICENSE)": "[queries](" + repository + "/blob/main/docs/queries.md#health), [L](" + repository + "/blob/main/LICENSE)",
-		"![The dashboard](src/img/reputation.png)":       "![The dashboard](" + repository + "/raw/main/src/img/reputation.png)",
+		"![The dashboard](src/img/reputation.png)":        "![The dashboard](" + repository + "/raw/main/src/img/reputation.png)",
 		"[here](#try-it) [there](https://go.dev/dl/)":     "[here](#try-it) [there](https://go.dev/dl/)",
 		"`name(s)` [spec](#a) (docs/queries.md)":          "`name(s)` [spec](#a) (docs/queries.md)",
 	} {
