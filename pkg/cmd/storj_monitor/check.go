@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
@@ -66,9 +67,9 @@ func checkNodes(ctx context.Context, out io.Writer, specs []string) error {
 				continue
 			}
 			failed = failed || check.Verdict == fleet.Failure
-			fmt.Fprintf(out, "  %s %s\n", marks[check.Verdict], check.Message)
+			fmt.Fprintf(out, "  %s %s\n", marks[check.Verdict], strings.Map(printable, check.Message))
 			if check.Mend != "" && check.Verdict != fleet.OK {
-				fmt.Fprintf(out, "    → %s\n", check.Mend)
+				fmt.Fprintf(out, "    → %s\n", strings.Map(printable, check.Mend))
 			}
 		}
 	}

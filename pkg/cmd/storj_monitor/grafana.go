@@ -67,7 +67,7 @@ func (g grafana) query(ctx context.Context, query map[string]any, from, to time.
 	result, ok := answer.Results[refID]
 	switch {
 	case ok && result.Error != "":
-		return nil, errors.New(result.Error)
+		return nil, errors.New(strings.Map(printable, result.Error))
 	case err != nil:
 		return nil, err
 	case !ok:

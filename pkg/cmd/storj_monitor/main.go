@@ -167,5 +167,5 @@ func dataDirOr(given string) (string, error) {
 	return filepath.Join(data, "storj_monitor"), nil
 }
 
-// clock is the time, in one place for all commands.
-func clock() time.Time { return time.Now() }
+// clock is the time, in one place for all commands; tests stop it.
+var clock = time.Now

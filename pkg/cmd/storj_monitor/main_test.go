@@ -131,9 +131,16 @@ func TestProvision(t *testing.T) {
 		t.Errorf("it ends with %d", code)
 	}
 	golden(t, "provision", out)
-	if code, out, _ = command(t, "provision", "--alerting", "--datasource-uid", "mine"); code != 0 || strings.Count(out, `datasourceUid: "mine"`) != strings.Count(out, `datasourceUid: "__expr__"`) {
-		t.Errorf("the rules end with %d and do not all ask the data source:\n%s", code, out)
+	code, out, _ = command(t, "provision", "--node", "A:/a.log", "--name", "Garage", "--datasource-uid", "mine")
+	for _, want := range []string{`- name: "Garage"`, `uid: "mine"`} {
+		if code != 0 || strings.Count(out, want) != 1 {
+			t.Errorf("it ends with %d and does not say %s:\n%s", code, want, out)
+		}
 	}
+	if code, out, _ = command(t, "provision", "--alerting", "--datasource-uid", "mine"); code != 0 {
+		t.Errorf("the rules end with %d", code)
+	}
+	golden(t, "provision-alerting", out)
 }
 
 func TestCheckSaysWhatToMend(t *testing.T) {
@@ -149,6 +156,21 @@ func TestCheckSaysWhatToMend(t *testing.T) {
 		t.Errorf("a well node ends with %d and says %q", code, errOut)
 	}
 	golden(t, "check-well", steady(out, folder))
+	warned := filepath.Join(folder, "warned.log")
+	if err := os.WriteFile(warned, []byte(strings.ReplaceAll(line, "INFO", "WARN")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(folder, "empty.log")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	page := httptest.NewServer(replay.FaultHTML())
+	t.Cleanup(page.Close)
+	code, out, errOut = command(t, "check", "--node", "Warned:"+warned+":"+well, "--node", "Ill:"+empty+":"+page.URL)
+	if code != 1 || errOut != "" {
+		t.Errorf("two nodes, one of them ill, end with %d and say %q", code, errOut)
+	}
+	golden(t, "check-ill", steady(out, folder))
 	code, out, errOut = command(t, "check", "--node", "Ill:"+filepath.Join(folder, "missing.log")+":http://127.0.0.1:1")
 	if code != 1 || errOut != "" {
 		t.Errorf("an ill node ends with %d and says %q", code, errOut)
@@ -247,31 +269,41 @@ func TestWatchKeepsOutOfAPluginsFolder(t *testing.T) {
 	}
 }
 
-// A Grafana as far as query --url needs one: it checks the token and the request.
-func TestQueryAsksAGrafana(t *testing.T) {
+// A Grafana as far as query --url needs one: it checks the token and notes the requests.
+type fakeGrafana struct {
+	url     string
+	sources string         // what it lists
+	answer  string         // the frame
+	asked   map[string]any // the last query, with from and to
+}
+
+func newFakeGrafana(t *testing.T) *fakeGrafana {
+	t.Helper()
+	g := &fakeGrafana{
+		sources: `[{"uid":"other","type":"prometheus"},{"uid":"mine","type":"storagenode-monitor-datasource"}]`,
+		answer:  `{"schema":{"name":"nodes","fields":[{"name":"node_name","type":"string","typeInfo":{"frame":"string"}}]},"data":{"values":[["Far"]]}}`,
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/datasources", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`[{"uid":"other","type":"prometheus"},{"uid":"mine","type":"storagenode-monitor-datasource"}]`))
+		_, _ = w.Write([]byte(g.sources))
 	})
 	mux.HandleFunc("POST /api/ds/query", func(w http.ResponseWriter, r *http.Request) {
 		var request struct {
-			Queries []map[string]any
-			From    string
+			Queries  []map[string]any
+			From, To string
 		}
-		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || len(request.Queries) != 1 || request.From == "" {
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil || len(request.Queries) != 1 {
 			t.Errorf("the request is %+v, %v", request, err)
 			return
 		}
-		query := request.Queries[0]
-		if query["queryType"] == "weather" {
+		g.asked = request.Queries[0]
+		if g.asked["queryType"] == "weather" {
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"results":{"A":{"error":"unknown queryType","status":400}}}`))
+			_, _ = w.Write([]byte(`{"results":{"A":{"error":"unknown queryType\u001b[2J","status":400}}}`))
 			return
 		}
-		if diff := cmp.Diff(map[string]any{"uid": "mine"}, query["datasource"]); diff != "" || query["maxDataPoints"] != 500.0 {
-			t.Errorf("the query is %v", query)
-		}
-		_, _ = w.Write([]byte(`{"results":{"A":{"frames":[{"schema":{"name":"nodes","fields":[{"name":"node_name","type":"string","typeInfo":{"frame":"string"}}]},"data":{"values":[["Far"]]}}]}}}`))
+		g.asked["from"], g.asked["to"] = request.From, request.To
+		_, _ = w.Write([]byte(`{"results":{"A":{"frames":[` + g.answer + `]}}}`))
 	})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
@@ -281,15 +313,85 @@ func TestQueryAsksAGrafana(t *testing.T) {
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
+	g.url = server.URL
+	return g
+}
 
-	code, out, errOut := command(t, "query", `{"queryType":"nodes"}`, "--table", "--url", server.URL+"/", "--token", "secret")
+func TestQueryAsksAGrafana(t *testing.T) {
+	g := newFakeGrafana(t)
+	code, out, errOut := command(t, "query", `{"queryType":"nodes"}`, "--table", "--url", g.url+"/", "--token", "secret")
 	if code != 0 || !strings.Contains(out, "Far") {
 		t.Errorf("it ends with %d, prints %q and says %q", code, out, errOut)
 	}
-	if code, _, errOut = command(t, "query", `{"queryType":"weather"}`, "--url", server.URL, "--token", "secret"); code != 1 || !strings.Contains(errOut, "unknown queryType") {
+	if g.asked["maxDataPoints"] != 500.0 || g.asked["intervalMs"] != 7200.0 { // an hour
+		t.Errorf("the query is %v", g.asked)
+	}
+	ranged := []string{"--from", "2026-11-08T12:00:00Z", "--to", "2026-11-08T18:00:00Z", "--max-data-points", "36"}
+	code, _, errOut = command(t, append([]string{"query", `{"queryType":"nodes","nodes":["A"]}`, "--url", g.url, "--token", "secret"}, ranged...)...)
+	want := map[string]any{
+		"queryType": "nodes", "nodes": []any{"A"}, "refId": "A", "datasource": map[string]any{"uid": "mine"},
+		"from": "1794139200000", "to": "1794160800000", "maxDataPoints": 36.0, "intervalMs": 600000.0,
+	}
+	if diff := cmp.Diff(want, g.asked); code != 0 || diff != "" {
+		t.Errorf("it ends with %d and says %q; the query (-want +got)\n%s", code, errOut, diff)
+	}
+	code, _, errOut = command(t, "query", `{"queryType":"weather"}`, "--url", g.url, "--token", "secret")
+	if code != 1 || !strings.Contains(errOut, "unknown queryType") || strings.ContainsRune(errOut, '\x1b') {
 		t.Errorf("a wrong query ends with %d and says %q", code, errOut)
 	}
-	if code, _, errOut = command(t, "query", `{"queryType":"nodes"}`, "--url", server.URL, "--token", "wrong"); code != 1 || !strings.Contains(errOut, "--token") || strings.Contains(errOut, "wrong") {
+	if code, _, errOut = command(t, "query", `{"queryType":"nodes"}`, "--url", g.url, "--token", "wrong"); code != 1 || !strings.Contains(errOut, "--token") || strings.Contains(errOut, "wrong") {
 		t.Errorf("a wrong token ends with %d and says %q", code, errOut)
+	}
+}
+
+// Which of several data sources is meant is for a person to say.
+func TestQueryAsksForTheDataSource(t *testing.T) {
+	g := newFakeGrafana(t)
+	ask := append([]string{"query", `{"queryType":"nodes"}`, "--token", "secret", "--url"}, g.url)
+	g.sources = `[{"uid":"one","type":"storagenode-monitor-datasource"},{"uid":"two","type":"storagenode-monitor-datasource"}]`
+	code, out, errOut := command(t, ask...)
+	if code != 2 || out != "" || g.asked != nil || !strings.Contains(errOut, "choose one of one, two with --datasource-uid") {
+		t.Errorf("two data sources end with %d, print %q and say %q", code, out, errOut)
+	}
+	code, _, errOut = command(t, append(ask, "--datasource-uid", "two")...)
+	if diff := cmp.Diff(map[string]any{"uid": "two"}, g.asked["datasource"]); code != 0 || diff != "" {
+		t.Errorf("it ends with %d and says %q; the data source (-want +got)\n%s", code, errOut, diff)
+	}
+	g.sources, g.asked = `[{"uid":"other","type":"prometheus"}]`, nil
+	if code, _, errOut = command(t, ask...); code != 1 || g.asked != nil || !strings.Contains(errOut, "has no data source of this plugin") {
+		t.Errorf("no data source ends with %d and says %q", code, errOut)
+	}
+}
+
+// Whatever comes from afar steers no terminal: no word of a frame does, and its notices
+// are shown.
+func TestTablesKeepControlCharactersOut(t *testing.T) {
+	g := newFakeGrafana(t)
+	const escape = `\u001b[31m\u0007\u009b2J\u007f`
+	g.answer = `{"schema":{"name":"nodes","meta":{"notices":[{"severity":"warning","text":"half of it` + escape + `is missing"}]},"fields":[{"name":"node_name` + escape + `","type":"string","typeInfo":{"frame":"string"}}]},"data":{"values":[["Far` + escape + `away"]]}},` +
+		`{"schema":{"name":"empty` + escape + `","fields":[]},"data":{"values":[]}}`
+	code, out, errOut := command(t, "query", `{"queryType":"nodes"}`, "--table", "--url", g.url, "--token", "secret")
+	if code != 0 {
+		t.Fatalf("it ends with %d and says %q", code, errOut)
+	}
+	for _, want := range []string{"node_name", "Far", "away", "warning: half of it", "is missing", "empty", "no data"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the tables do not say %q:\n%q", want, out)
+		}
+	}
+	if strings.ContainsAny(out, "\x1b\a\u009b\x7f") {
+		t.Errorf("the tables hold control characters:\n%q", out)
+	}
+}
+
+func TestCheckKeepsControlCharactersOut(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"nodeID":"n","version":"1.2.3\u001b[2J"}`))
+	}))
+	t.Cleanup(server.Close)
+	_, out, _ := command(t, "check", "--node", "A::"+server.URL)
+	if !strings.Contains(out, "version 1.2.3") || strings.ContainsRune(out, '\x1b') {
+		t.Errorf("the check prints %q", out)
 	}
 }

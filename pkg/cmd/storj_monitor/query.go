@@ -107,11 +107,11 @@ func (q queryCommand) run(ctx context.Context, query string) error {
 }
 
 func parseRange(from, to string) (start, end time.Time, err error) {
-	both := gtime.NewTimeRange(from, to)
-	if start, err = both.ParseFrom(gtime.WithNow(clock())); err != nil {
+	both := gtime.TimeRange{From: from, To: to, Now: clock()}
+	if start, err = both.ParseFrom(); err != nil {
 		return start, end, fmt.Errorf("--from %s is no time: write RFC 3339, milliseconds, or as in now-6h", from)
 	}
-	if end, err = both.ParseTo(gtime.WithNow(clock())); err != nil {
+	if end, err = both.ParseTo(); err != nil {
 		return start, end, fmt.Errorf("--to %s is no time: write RFC 3339, milliseconds, or now", to)
 	}
 	if !start.Before(end) {
@@ -138,11 +138,16 @@ func (q queryCommand) askStore(ctx context.Context, query string, from, to time.
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stored.Close()) }()
-	frames, err = stored.Answer(ctx, []byte(query), from, to, to.Sub(from)/time.Duration(q.maxDataPoints), q.maxDataPoints)
+	frames, err = stored.Answer(ctx, []byte(query), from, to, q.interval(from, to), q.maxDataPoints)
 	for _, frame := range frames {
 		frame.RefID = refID
 	}
 	return frames, err
+}
+
+// interval is the step between points that a panel so wide would ask for.
+func (q queryCommand) interval(from, to time.Time) time.Duration {
+	return max(time.Millisecond, to.Sub(from)/time.Duration(q.maxDataPoints))
 }
 
 // chooseKept is the data source with a UID that a data folder holds, or the only one.
@@ -186,6 +191,6 @@ func (q queryCommand) askGrafana(ctx context.Context, query string, from, to tim
 	asked["refId"] = refID
 	asked["datasource"] = map[string]string{"uid": uid}
 	asked["maxDataPoints"] = q.maxDataPoints
-	asked["intervalMs"] = max(1, to.Sub(from).Milliseconds()/q.maxDataPoints)
+	asked["intervalMs"] = q.interval(from, to).Milliseconds()
 	return g.query(ctx, asked, from, to)
 }

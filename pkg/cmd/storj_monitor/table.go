@@ -27,7 +27,7 @@ func writeTables(out io.Writer, frames data.Frames) error {
 			continue
 		}
 		for _, notice := range frame.Meta.Notices {
-			if _, err := fmt.Fprintf(out, "%s: %s\n", notice.Severity, notice.Text); err != nil {
+			if _, err := fmt.Fprintf(out, "%s: %s\n", notice.Severity, strings.Map(printable, notice.Text)); err != nil {
 				return err
 			}
 		}
@@ -37,11 +37,11 @@ func writeTables(out io.Writer, frames data.Frames) error {
 
 func tableOf(frame *data.Frame) string {
 	if len(frame.Fields) == 0 {
-		return frame.Name + ": no data"
+		return strings.Map(printable, frame.Name) + ": no data"
 	}
 	headers := make([]string, len(frame.Fields))
 	for i, field := range frame.Fields {
-		headers[i] = heading(field)
+		headers[i] = strings.Map(printable, heading(field))
 	}
 	t := table.New().Border(lipgloss.NormalBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
 		BorderColumn(false).Headers(headers...).
@@ -95,7 +95,7 @@ func cell(field *data.Field, row int) string {
 	return strings.Map(printable, fmt.Sprint(value))
 }
 
-// printable keeps a node's words from steering the terminal.
+// printable keeps the words of a node, or of a Grafana, from steering the terminal.
 func printable(r rune) rune {
 	if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 		return ' '
