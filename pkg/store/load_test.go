@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// sealedCommits writes commits and seals them. Commit n holds row n, sets the document
-// "latest" to n and "only n", and deletes that of the commit before. It answers the file
+// sealedCommits writes commits and seals them. Commit n holds row n, writes n into one
+// row that all of them write, sets the document "latest" to n and "only n", and deletes
+// that of the commit before. It answers the file
 // when the chunks are written and what dropping the commits then appends to it.
 func sealedCommits(t *testing.T, commits int) (chunks, drops []byte) {
 	t.Helper()
@@ -19,6 +20,7 @@ func sealedCommits(t *testing.T, commits int) (chunks, drops []byte) {
 	for n := range commits {
 		batch := &Batch{}
 		batch.Add("a", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"x", float64(n)})
+		batch.Add("b", start.UnixMilli(), Sample{"latest", float64(n)})
 		batch.Put("latest", fmt.Append(nil, n))
 		batch.Put(fmt.Sprintf("only %d", n), []byte("there"))
 		if n > 0 {
@@ -54,11 +56,14 @@ func openFile(t *testing.T, content []byte) *Store {
 	return open(t, dir)
 }
 
-// holdsAll checks that a store has every row and the newest document.
+// holdsAll checks that a store has every row, the newest values and the newest document.
 func holdsAll(t *testing.T, s *Store, commits int) {
 	t.Helper()
 	if got := content(t, s, "a")["x"]; len(got) != commits {
 		t.Errorf("%d rows, want %d", len(got), commits)
+	}
+	if got := content(t, s, "b")["latest"][start.UnixMilli()]; got != float64(commits-1) {
+		t.Errorf("the row that all write is of commit %v, want %d", got, commits-1)
 	}
 	if document, _ := s.Document("latest"); string(document) != fmt.Sprint(commits-1) {
 		t.Errorf("the document is of commit %q, want %d", document, commits-1)
@@ -98,8 +103,8 @@ func TestAFileCutWhileCommitsAreDroppedKeepsTheNewestDocuments(t *testing.T) {
 }
 
 // Whichever commit is missing or damaged when the chunks are written, an older one that
-// is replayed sets no document back: the sealed one is newer.
-func TestAnOlderCommitDoesNotOverwriteASealedDocument(t *testing.T) {
+// is replayed sets no row and no document back: the sealed ones are newer.
+func TestAnOlderCommitOverwritesNothingThatIsSealed(t *testing.T) {
 	const commits = 5
 	chunks, _ := sealedCommits(t, commits)
 	for n := uint64(1); n <= commits; n++ {
