@@ -268,6 +268,9 @@ func TestDemoNodesShowTheirScenarios(t *testing.T) {
 				if free100 < 1 || free100 > 10 {
 					t.Errorf("%.1f %% of the disk are free, want nearly none", free100)
 				}
+				if truth.Refused > 0 {
+					t.Errorf("%d uploads were refused: it is full already", truth.Refused)
+				}
 			} else if free100 < 30 {
 				t.Errorf("%.1f %% of the disk are free", free100)
 			}
