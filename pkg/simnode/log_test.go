@@ -109,6 +109,7 @@ func everyScenario(t *testing.T, do func(t *testing.T, o simnode.Options, span t
 }
 
 func TestEveryLineIsLikeARecordedOne(t *testing.T) {
+	t.Parallel()
 	recorded := recordedMessages(t)
 	order, kinds := recordedExamples(t)
 	written := map[[2]string]bool{}
@@ -205,6 +206,7 @@ func recordedExamples(t testing.TB) (order map[[2]string][]string, kinds map[[2]
 }
 
 func TestJSONAndDockerSayTheSameAsTheConsole(t *testing.T) {
+	t.Parallel()
 	o := simnode.Options{Seed: 3, Name: "node1", Scenario: simnode.Restarting, Rate: 200, Level: "debug", JoinedAge: 100 * day}
 	logs := map[simnode.Encoding][]byte{}
 	truths := map[simnode.Encoding]simnode.Truth{}
@@ -253,6 +255,7 @@ func TestJSONAndDockerSayTheSameAsTheConsole(t *testing.T) {
 }
 
 func TestSameSeedSameBytes(t *testing.T) {
+	t.Parallel()
 	for _, s := range simnode.Scenarios() {
 		sum := func(seed uint64, level string) [32]byte {
 			_, log := run(t, 40*time.Hour, simnode.Options{Seed: seed, Scenario: s, Rate: 50, Level: level, JoinedAge: 60 * day})
@@ -268,6 +271,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 }
 
 func TestOneStepOrManyGiveTheSameBytes(t *testing.T) {
+	t.Parallel()
 	for _, s := range simnode.Scenarios() {
 		o := simnode.Options{Seed: 5, Start: testStart, Scenario: s, Rate: 100, Level: "debug", Encoding: simnode.Docker, TroubleAt: testStart.Add(5 * time.Hour)}
 		one, want := run(t, 20*time.Hour, o)

@@ -36,6 +36,7 @@ func said(t *testing.T, version string) map[string]bool {
 }
 
 func TestReleasesSayThingsTheirWay(t *testing.T) {
+	t.Parallel()
 	const (
 		oldPiece    = "Process,Piece ID,Satellite ID,Action"
 		oldPeer     = oldPiece + ",Remote Address"

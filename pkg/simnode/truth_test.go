@@ -121,6 +121,7 @@ func compareWithTruth(t *testing.T, log []byte, truth simnode.Truth) {
 }
 
 func TestTruthIsWhatTheLogSays(t *testing.T) {
+	t.Parallel()
 	everyScenario(t, func(t *testing.T, o simnode.Options, span time.Duration) {
 		n, log := run(t, span, o)
 		compareWithTruth(t, log, n.Truth())

@@ -36,6 +36,8 @@ func (s *syncBuffer) String() string {
 }
 
 func TestWrongUseSaysWhatIsWrong(t *testing.T) {
+	over, end := context.WithCancel(context.Background())
+	end() // what is taken by mistake ends at once
 	for _, c := range []struct {
 		args string
 		want string
@@ -77,7 +79,7 @@ func TestWrongUseSaysWhatIsWrong(t *testing.T) {
 	} {
 		t.Chdir(t.TempDir())
 		var out, err bytes.Buffer
-		if code := run(context.Background(), strings.Fields(c.args), nil, &out, &err); code != 2 || !strings.Contains(err.String(), c.want) {
+		if code := run(over, strings.Fields(c.args), nil, &out, &err); code != 2 || !strings.Contains(err.String(), c.want) {
 			t.Errorf("simnode %s: exit %d, %q; want 2 and a word about %q", c.args, code, err.String(), c.want)
 		}
 		if written, _ := filepath.Glob("*"); len(written) > 0 || out.Len() > 0 {
