@@ -23,6 +23,7 @@ func (f *Fleet) Backup(ctx context.Context, w io.Writer) error {
 type StoreOf struct {
 	Key    Key
 	Status *store.Status
+	Panics int64 // of the watch over its nodes, since the process began
 }
 
 // Stores are those of all fleets, in the order of their keys.
@@ -33,7 +34,7 @@ func (r *Registry) Stores() []StoreOf {
 		f.mu.Lock()
 		opened := f.store
 		f.mu.Unlock()
-		all[i].Key = f.key
+		all[i].Key, all[i].Panics = f.key, f.panics.Load()
 		if opened != nil {
 			status := opened.Status()
 			all[i].Status = &status

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
@@ -52,6 +53,7 @@ type Fleet struct {
 	now    func() time.Time
 	log    log.Logger
 	keeper *keeper
+	panics atomic.Int64 // of the watch over its nodes
 
 	working sync.WaitGroup // the workers, those that were told to stop included
 
@@ -122,6 +124,7 @@ func (f *Fleet) configure(s settings.Settings, report settings.Report, saved tim
 	f.saved, f.configured = saved, now
 	before := f.settings
 	f.settings, f.report = s, report
+	f.keeper.changed()
 	switch {
 	case !f.running:
 		f.beginLocked()

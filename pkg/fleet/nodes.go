@@ -41,14 +41,14 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return trouble[a.State] - trouble[b.State] })
 	text := func(name string, of func(row) string) *data.Field {
-		return frames.Column(name, nil, each(rows, of))
+		return frames.Column(name, nil, frames.Each(rows, of))
 	}
 	moment := func(name string, of func(row) time.Time) *data.Field {
-		return frames.Column(name, nil, each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
+		return frames.Column(name, nil, frames.Each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
 	}
 	size := func(name string, of func(Facts) int64) *data.Field {
 		config := &data.FieldConfig{Unit: "decbytes"}
-		return frames.Column(name, config, each(rows, func(r row) *float64 {
+		return frames.Column(name, config, frames.Each(rows, func(r row) *float64 {
 			if !r.Facts.DiskKnown {
 				return nil
 			}
@@ -58,13 +58,13 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 	}
 	table := frames.Table(nodesType.Name,
 		text("node_name", func(r row) string { return r.Watched.Name }),
-		frames.Column("state", stateConfig, each(rows, func(r row) string { return string(r.State) })),
+		frames.Column("state", stateConfig, frames.Each(rows, func(r row) string { return string(r.State) })),
 		moment("state_since", func(r row) time.Time { return r.Status.Since }),
 		moment("last_success", func(r row) time.Time { return r.LastSuccess }),
 		text("last_error", func(r row) string { return r.LastError }),
 		text("node_id", func(r row) string { return r.Facts.NodeID }),
 		text("version", func(r row) string { return r.Facts.Version }),
-		frames.Column("up_to_date", nil, each(rows, func(r row) *bool {
+		frames.Column("up_to_date", nil, frames.Each(rows, func(r row) *bool {
 			if r.Facts.Version == "" {
 				return nil
 			}
@@ -77,14 +77,14 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 		size("disk_free_bytes", func(f Facts) int64 { return f.DiskFree }),
 		size("disk_trash_bytes", func(f Facts) int64 { return f.DiskTrash }),
 		size("disk_allocated_bytes", func(f Facts) int64 { return f.DiskAllocated }),
-		frames.Column("estimated_payout_usd", (&data.FieldConfig{Unit: "currencyUSD"}).SetDecimals(2), each(rows, func(r row) *float64 {
+		frames.Column("estimated_payout_usd", (&data.FieldConfig{Unit: "currencyUSD"}).SetDecimals(2), frames.Each(rows, func(r row) *float64 {
 			if r.Facts.EstimatedCents == nil {
 				return nil
 			}
 			usd := *r.Facts.EstimatedCents / 100
 			return &usd
 		})),
-		frames.Column("health_percent", reputation.HealthConfig(), each(rows, func(r row) *float64 { return r.health })),
+		frames.Column("health_percent", reputation.HealthConfig(), frames.Each(rows, func(r row) *float64 { return r.health })),
 		text("api", func(r row) string { return r.Endpoint }),
 		text("log", func(r row) string { return r.Log.String() }),
 	)
@@ -106,11 +106,3 @@ var stateConfig = &data.FieldConfig{Mappings: data.ValueMappings{data.ValueMappe
 	string(Connecting):  {Color: "blue", Index: 2},
 	string(Unreachable): {Color: "red", Index: 3},
 }}}
-
-func each[R, V any](rows []R, of func(R) V) []V {
-	values := make([]V, len(rows))
-	for i, r := range rows {
-		values[i] = of(r)
-	}
-	return values
-}

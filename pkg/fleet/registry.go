@@ -8,13 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
 // Key names a data source across all organisations of a Grafana.
@@ -283,7 +284,8 @@ func readKept(file string) (kept, error) {
 type keeper struct {
 	dir string
 
-	writing sync.Mutex // held while the file is written: guards written
+	stale   atomic.Bool // whether the settings may be others than those written
+	writing sync.Mutex  // held while the file is written: guards written
 	written kept
 
 	mu     sync.Mutex // guards everything below
@@ -299,6 +301,9 @@ func (k *keeper) resume(last kept) {
 	k.writing.Unlock()
 	k.note(last.Asked)
 }
+
+// changed says that there may be other settings to write.
+func (k *keeper) changed() { k.stale.Store(true) }
 
 func (k *keeper) note(asked time.Time) {
 	k.mu.Lock()
@@ -332,12 +337,21 @@ func (k *keeper) asked(key Key, s settings.Settings, now time.Time) error {
 	return err
 }
 
-func (k *keeper) write(key Key, s settings.Settings, now time.Time) error {
+func (k *keeper) write(key Key, s settings.Settings, now time.Time) (err error) {
+	recent := now.Sub(k.written.Asked).Abs() < keepInterval
+	if changed := k.stale.Swap(false); recent && !changed {
+		return nil // as at nearly every question
+	}
+	defer func() {
+		if err != nil {
+			k.stale.Store(true)
+		}
+	}()
 	encoded, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	if string(encoded) == string(k.written.Settings) && now.Sub(k.written.Asked).Abs() < keepInterval {
+	if recent && string(encoded) == string(k.written.Settings) {
 		return nil
 	}
 	next := kept{Org: key.Org, UID: key.UID, Asked: now.UTC(), Settings: encoded}
@@ -348,30 +362,9 @@ func (k *keeper) write(key Key, s settings.Settings, now time.Time) error {
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return err
 	}
-	if err := writeWhole(filepath.Join(k.dir, keptFile), content); err != nil {
+	if err := store.ReplaceFile(filepath.Join(k.dir, keptFile), content); err != nil {
 		return err
 	}
 	k.written = next
-	return nil
-}
-
-// writeWhole writes a file so that a reader sees the old or the new one, whole, also
-// after a power cut.
-func writeWhole(name string, content []byte) error {
-	temporary := name + ".tmp-" + strconv.Itoa(os.Getpid())
-	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temporary, name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary))
-	}
 	return nil
 }

@@ -30,7 +30,6 @@ type Status struct {
 	Endpoint    string    // "" while it is being looked for
 	LastSuccess time.Time
 	LastError   string // of the last request that failed; "" once all went well again
-	LastErrorAt time.Time
 	Facts       Facts
 }
 

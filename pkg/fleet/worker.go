@@ -47,8 +47,6 @@ type worker struct {
 	asking     time.Time // when the request under way began, else zero
 	success    time.Time
 	troubles   troubles
-	failedAt   time.Time
-	panics     int
 }
 
 // troubles are what went wrong the last time, by what was asked for; "" is nothing.
@@ -94,8 +92,8 @@ func (w *worker) status(patience time.Duration) Status {
 		Name: w.node.Name, Key: w.node.Key,
 		State: w.state, Since: w.since, Started: w.started,
 		Endpoint: w.api.endpoint, LastSuccess: w.success,
-		LastError: w.troubles.String(), LastErrorAt: w.failedAt,
-		Facts: w.facts,
+		LastError: w.troubles.String(),
+		Facts:     w.facts,
 	}
 	if s.LastSuccess.IsZero() {
 		s.LastSuccess = w.facts.At
@@ -130,11 +128,11 @@ func (w *worker) run(ctx context.Context) {
 func (w *worker) guarded(ctx context.Context) (finished bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
+			w.fleet.panics.Add(1)
 			w.mu.Lock()
-			w.panics++
-			w.troubles.status, w.failedAt = fmt.Sprintf("an error in the plugin stopped the watch over this node, it starts again: %v", cause), w.fleet.now()
+			w.troubles.status = fmt.Sprintf("an error in the plugin stopped the watch over this node, it starts again: %v", cause)
 			w.asking = time.Time{}
-			w.setState(Unreachable, w.failedAt)
+			w.setState(Unreachable, w.fleet.now())
 			w.mu.Unlock()
 			w.log.Error("watching the node failed, it starts again", "cause", cause, "stack", stack())
 		}
@@ -309,7 +307,7 @@ func (w *worker) failed(err error, state State) {
 	now := w.fleet.now()
 	w.mu.Lock()
 	repeated := w.troubles.status == err.Error()
-	w.troubles.status, w.failedAt = err.Error(), now
+	w.troubles.status = err.Error()
 	w.setState(state, now)
 	w.mu.Unlock()
 	if !repeated {
@@ -398,7 +396,6 @@ func (w *worker) round(ctx context.Context, api *storagenode.Client, discoveredI
 		w.asked()
 		result.scores = err
 		if err == nil {
-			scores.At = w.fleet.now()
 			poll.Scores = &scores
 			result.scores = joined(scores.Errors)
 		}
@@ -430,9 +427,6 @@ func (w *worker) note(result outcome, askedScores, askedPayouts bool) {
 	}
 	if askedPayouts {
 		w.troubles.payouts = textOf(result.payouts)
-	}
-	if result.scores != nil || result.payouts != nil {
-		w.failedAt = w.fleet.now()
 	}
 }
 
@@ -494,9 +488,7 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 	w.log.Debug("polled the node", "took", took, "scores", poll.Scores != nil, "payout", poll.Payout != nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.troubles.record = textOf(err); err != nil {
-		w.failedAt = now
-	}
+	w.troubles.record = textOf(err)
 }
 
 // recordConcern is one concern's part. A panic in it must not keep the others from
@@ -504,6 +496,7 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 func (w *worker) recordConcern(c concern.Concern, node concern.Node, poll concern.Poll, into *store.Batch) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
+			w.fleet.panics.Add(1)
 			w.log.Error("recording failed", "cause", cause, "stack", stack())
 			err = fmt.Errorf("an error in the plugin: %v", cause)
 		}

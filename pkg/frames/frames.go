@@ -127,6 +127,15 @@ func Column[T any](name string, config *data.FieldConfig, values []T) *data.Fiel
 	return field
 }
 
+// Each is what a function makes of each row: the values of a column.
+func Each[R, V any](rows []R, of func(R) V) []V {
+	values := make([]V, len(rows))
+	for i, r := range rows {
+		values[i] = of(r)
+	}
+	return values
+}
+
 // Optional is a pointer to the time, or nil for the zero time.
 func Optional(t time.Time) *time.Time {
 	if t.IsZero() {

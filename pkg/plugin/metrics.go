@@ -45,6 +45,7 @@ var storeMetrics = []metric{
 
 var (
 	openMetric       = describe("open", "Whether the store is open (1) or not (0).")
+	panicMetric      = prometheus.NewDesc("storagenode_monitor_watch_panics_total", "Panics in the watch over the nodes; each was logged, and the watch began again.", []string{"org", "datasource"}, nil)
 	commitMetric     = describe("commit_duration_seconds", "Time spent in commits.")
 	compactionMetric = describe("compaction_duration_seconds", "Time spent in compactions.")
 )
@@ -59,6 +60,7 @@ func (collector) Describe(into chan<- *prometheus.Desc) {
 		into <- m.description
 	}
 	into <- openMetric
+	into <- panicMetric
 	into <- commitMetric
 	into <- compactionMetric
 }
@@ -66,6 +68,7 @@ func (collector) Describe(into chan<- *prometheus.Desc) {
 func (c collector) Collect(into chan<- prometheus.Metric) {
 	for _, s := range c.registry.Stores() {
 		org, uid := strconv.FormatInt(s.Key.Org, 10), s.Key.UID
+		into <- prometheus.MustNewConstMetric(panicMetric, prometheus.CounterValue, float64(s.Panics), org, uid)
 		if s.Status == nil {
 			into <- prometheus.MustNewConstMetric(openMetric, prometheus.GaugeValue, 0, org, uid)
 			continue

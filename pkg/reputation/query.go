@@ -380,10 +380,10 @@ func (a answer) table() (data.Frames, error) {
 		byName[m.name] = m
 	}
 	text := func(name string, of func(row) string) *data.Field {
-		return frames.Column(name, nil, each(rows, of))
+		return frames.Column(name, nil, frames.Each(rows, of))
 	}
 	number := func(m metric) *data.Field {
-		return frames.Column(m.name, m.config(thresholds), each(rows, func(r row) *float64 {
+		return frames.Column(m.name, m.config(thresholds), frames.Each(rows, func(r row) *float64 {
 			if v := m.latest(r.Standing); v == v {
 				return &v
 			}
@@ -392,7 +392,7 @@ func (a answer) table() (data.Frames, error) {
 	}
 	// yes is a column of flags, null where it cannot be told.
 	yes := func(name, of string) *data.Field {
-		return frames.Column(name, nil, each(rows, func(r row) *bool {
+		return frames.Column(name, nil, frames.Each(rows, func(r row) *bool {
 			v := byName[of].latest(r.Standing)
 			if v != v {
 				return nil
@@ -402,7 +402,7 @@ func (a answer) table() (data.Frames, error) {
 		}))
 	}
 	moment := func(name string, of func(row) time.Time) *data.Field {
-		return frames.Column(name, nil, each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
+		return frames.Column(name, nil, frames.Each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
 	}
 	return data.Frames{frames.Table(name,
 		text("node_name", func(r row) string { return r.node }),
@@ -422,14 +422,6 @@ func (a answer) table() (data.Frames, error) {
 		moment("joined_at", func(r row) time.Time { return r.JoinedAt }),
 		moment("timestamp", func(r row) time.Time { return r.Timestamp }),
 	)}, nil
-}
-
-func each[R, V any](rows []R, of func(R) V) []V {
-	values := make([]V, len(rows))
-	for i, r := range rows {
-		values[i] = of(r)
-	}
-	return values
 }
 
 // notices say what the answer does not show: nodes without data, and data that

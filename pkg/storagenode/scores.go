@@ -14,7 +14,6 @@ const parallelSatellites = 4
 
 // Scores is what a node knows of its standing with every satellite.
 type Scores struct {
-	At         time.Time // set by the caller
 	Satellites []SatelliteScores
 	// NotificationsRead says that the node's notifications were seen, so that
 	// OfflineNotified false means that there is none.

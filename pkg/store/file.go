@@ -125,17 +125,17 @@ func repairFile(path string, now time.Time) (kept string, damaged int, err error
 	if err != nil {
 		return "", state.damaged, err
 	}
-	return kept, state.damaged, replaceFile(path, state.whole)
+	return kept, state.damaged, ReplaceFile(path, state.whole)
 }
 
 func keepAside(path string, content []byte, now time.Time) (string, error) {
 	kept := path + ".corrupt-" + now.UTC().Format("20060102T150405.000")
-	return kept, replaceFile(kept, content)
+	return kept, ReplaceFile(kept, content)
 }
 
-// replaceFile writes a file so that after a crash it is either the old or the
-// new one, whole.
-func replaceFile(path string, content []byte) error {
+// ReplaceFile writes a file so that a reader, also after a power cut, sees either
+// the old or the new one, whole.
+func ReplaceFile(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,10 +53,10 @@ func lockFolder(dir string, now time.Time) (*flock.Flock, error) {
 	host, _ := os.Hostname()
 	owner, err := json.Marshal(Owner{PID: os.Getpid(), Program: filepath.Base(os.Args[0]), Host: host, Since: now.UTC().Truncate(time.Second)})
 	if err == nil {
-		err = replaceFile(filepath.Join(dir, ownerFile), owner)
+		err = ReplaceFile(filepath.Join(dir, ownerFile), owner)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("write %s in the store's folder %s: %w", ownerFile, dir, firstOf(err, lock.Unlock()))
+		return nil, fmt.Errorf("write %s in the store's folder %s: %w", ownerFile, dir, errors.Join(err, lock.Unlock()))
 	}
 	return lock, nil
 }
@@ -76,13 +77,4 @@ func Holder(dir string) (owner Owner, held bool) {
 		_ = json.Unmarshal(b, &owner)
 	}
 	return owner, true
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

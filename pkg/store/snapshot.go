@@ -284,11 +284,11 @@ func Restore(backup, dir string, now time.Time) (kept string, err error) {
 		return "", fmt.Errorf("restore: %w", err)
 	default:
 		kept = path + ".before-restore-" + now.UTC().Format("20060102T150405.000")
-		if err := replaceFile(kept, before); err != nil {
+		if err := ReplaceFile(kept, before); err != nil {
 			return "", fmt.Errorf("restore: keep the store that is there: %w", err)
 		}
 	}
-	if err := replaceFile(path, content); err != nil {
+	if err := ReplaceFile(path, content); err != nil {
 		return kept, fmt.Errorf("restore: %w", err)
 	}
 	return kept, nil

@@ -219,9 +219,9 @@ func (s *Store) open() error {
 	return nil
 }
 
-// removeUnfinished deletes what a crash in replaceFile or a compaction left.
+// removeUnfinished deletes what a crash in ReplaceFile or a compaction left.
 func removeUnfinished(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
+	names, err := filepath.Glob(filepath.Join(dir, FileName+"*.new-*"))
 	for _, name := range names {
 		err = errors.Join(err, os.Remove(name))
 	}
