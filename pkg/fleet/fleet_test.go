@@ -937,6 +937,9 @@ func TestAPanicInAConcern(t *testing.T) {
 	if status.State != fleet.Connected || !strings.Contains(status.LastError, "an error in the plugin: an odd answer") || status.Facts.NodeID != idX {
 		t.Errorf("%+v", status)
 	}
+	if counted := r.Stores()[0].Panics; counted == 0 {
+		t.Error("no panic was counted")
+	}
 	panics.Store(false)
 	eventually(t, "it records again", func() bool { return badly.Load() > 0 && statusOf(f, "A").LastError == "" })
 }

@@ -35,6 +35,9 @@ func (Concern) Answer(ctx context.Context, request concern.Request) (data.Frames
 		return nil, fmt.Errorf("satellites: %w", err)
 	}
 	a := answer{request: request, satellites: satellites}
+	if err := a.readLatest(); err != nil {
+		return nil, err
+	}
 	var result data.Frames
 	switch request.Query.Format {
 	case concern.TimeSeries:
@@ -42,16 +45,12 @@ func (Concern) Answer(ctx context.Context, request concern.Request) (data.Frames
 	case concern.Instant:
 		result, err = a.instants(ctx)
 	default:
-		result, err = a.table()
+		result = a.table()
 	}
 	if err != nil {
 		return nil, err
 	}
-	notices, err := a.notices()
-	if err != nil {
-		return nil, err
-	}
-	if len(notices) > 0 {
+	if notices := a.notices(); len(notices) > 0 {
 		result[0].AppendNotices(notices...)
 	}
 	return result, nil
@@ -60,6 +59,7 @@ func (Concern) Answer(ctx context.Context, request concern.Request) (data.Frames
 type answer struct {
 	request    concern.Request
 	satellites concern.Selector
+	nodes      []known
 }
 
 func (a answer) wantsSatellite(id string) bool {
@@ -208,17 +208,13 @@ func (m metric) named(node concern.Watched, satelliteID string, withMetric bool)
 // instants answers the latest value of each metric, node and satellite, one frame
 // a metric. For a range that ends in the past it is the latest of that range.
 func (a answer) instants(ctx context.Context) (data.Frames, error) {
-	latest, err := a.latest()
-	if err != nil {
-		return nil, err
-	}
-	if a.inThePast(latest) {
+	if a.inThePast() {
 		return a.pastInstants(ctx)
 	}
 	var result data.Frames
 	for _, m := range a.wanted() {
 		frame := a.newInstant(m)
-		for _, node := range latest {
+		for _, node := range a.nodes {
 			for _, s := range node.standings {
 				if v := m.latest(s); v == v {
 					frame.Add(v, node.Name, storagenode.SatelliteName(s.SatelliteID))
@@ -229,7 +225,7 @@ func (a answer) instants(ctx context.Context) (data.Frames, error) {
 	}
 	if a.wantsHealth() {
 		frame := a.newInstant(health)
-		for _, node := range latest {
+		for _, node := range a.nodes {
 			if percent, ok := node.latest.Health(func(id string) bool { return Muted(node.Node, id) }); ok {
 				frame.Add(percent, node.Name)
 			}
@@ -256,8 +252,8 @@ func (a answer) thresholds() settings.Thresholds {
 	return a.request.Settings.Thresholds
 }
 
-func (a answer) inThePast(latest []known) bool {
-	for _, node := range latest {
+func (a answer) inThePast() bool {
+	for _, node := range a.nodes {
 		if a.request.To.Before(node.latest.At) {
 			return true
 		}
@@ -326,24 +322,23 @@ func lastOf(values []float64) float64 {
 	return math.NaN()
 }
 
-// known is a node with the standings that the query selects.
+// known is a node with its latest standing, and the part of it that the query
+// selects. A node that never gave any has none.
 type known struct {
 	concern.Watched
 	latest    Latest
+	ever      bool // whether it gave any
 	standings []Standing
 }
 
-func (a answer) latest() ([]known, error) {
-	var all []known
+// readLatest reads the latest standing of every selected node, once an answer.
+func (a *answer) readLatest() error {
 	for _, node := range a.request.Watched {
-		latest, ok, err := Read(a.request.Store, node.Node)
+		latest, ever, err := Read(a.request.Store, node.Node)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !ok {
-			continue
-		}
-		k := known{Watched: node, latest: latest}
+		k := known{Watched: node, latest: latest, ever: ever}
 		for _, s := range latest.Standings {
 			if a.wantsSatellite(s.SatelliteID) {
 				k.standings = append(k.standings, s)
@@ -352,23 +347,19 @@ func (a answer) latest() ([]known, error) {
 		sort.SliceStable(k.standings, func(i, j int) bool {
 			return storagenode.SatelliteName(k.standings[i].SatelliteID) < storagenode.SatelliteName(k.standings[j].SatelliteID)
 		})
-		all = append(all, k)
+		a.nodes = append(a.nodes, k)
 	}
-	return all, nil
+	return nil
 }
 
 // table answers one row a node and satellite, the worst first.
-func (a answer) table() (data.Frames, error) {
-	latest, err := a.latest()
-	if err != nil {
-		return nil, err
-	}
+func (a answer) table() data.Frames {
 	type row struct {
 		node string
 		Standing
 	}
 	var rows []row
-	for _, node := range latest {
+	for _, node := range a.nodes {
 		for _, s := range node.standings {
 			rows = append(rows, row{node.Name, s})
 		}
@@ -421,27 +412,24 @@ func (a answer) table() (data.Frames, error) {
 		number(byName[vettingProgress]),
 		moment("joined_at", func(r row) time.Time { return r.JoinedAt }),
 		moment("timestamp", func(r row) time.Time { return r.Timestamp }),
-	)}, nil
+	)}
 }
 
 // notices say what the answer does not show: nodes without data, and data that
 // is older than two polls.
-func (a answer) notices() ([]data.Notice, error) {
+func (a answer) notices() []data.Notice {
 	var notices []data.Notice
-	for _, node := range a.request.Watched {
+	for _, node := range a.nodes {
 		if node.Retired {
 			continue // it is not expected to say anything
 		}
-		latest, ok, err := Read(a.request.Store, node.Node)
-		if err != nil {
-			return nil, err
-		}
+		latest := node.latest
 		text, severity := "", data.NoticeSeverityWarning
 		old := a.request.Now.Sub(latest.At)
 		switch {
-		case (!ok || len(latest.Standings) == 0) && node.Trouble != "":
+		case len(latest.Standings) == 0 && node.Trouble != "":
 			text = fmt.Sprintf("%s: no scores yet: %s", node.Name, node.Trouble)
-		case !ok:
+		case !node.ever:
 			text = fmt.Sprintf("%s: collecting since %s, scores follow at the next poll", node.Name, node.Since.UTC().Format("15:04 UTC"))
 			severity = data.NoticeSeverityInfo
 		case old.Abs() > 2*max(latest.Interval, a.request.Settings.Poll.Scores):
@@ -462,7 +450,7 @@ func (a answer) notices() ([]data.Notice, error) {
 			notices = append(notices, data.Notice{Severity: severity, Text: text})
 		}
 	}
-	return notices, nil
+	return notices
 }
 
 // unreadable names the satellites whose scores did not come with the last poll.
