@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -216,4 +218,21 @@ func (c *chunk) addTo(h *groupHead) error {
 		h.addEvent(e)
 	}
 	return err
+}
+
+func chunkKey(group string, window int64, to uint64) string {
+	return chunkPrefix(group) + fmt.Sprintf("%013d:%016x", window, to)
+}
+
+func chunkPrefix(group string) string { return "c:" + group + ":" }
+
+// chunkPlace reads a chunk's group and window from its key.
+func chunkPlace(key string) (group string, window int64, ok bool) {
+	rest, found := strings.CutPrefix(key, "c:")
+	if !found || len(rest) < 32 {
+		return "", 0, false
+	}
+	at := len(rest) - 31 // ":<13 digits>:<16 digits>"
+	window, err := strconv.ParseInt(rest[at+1:at+14], 10, 64)
+	return rest[:at], window, err == nil && rest[at] == ':'
 }

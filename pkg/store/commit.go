@@ -122,3 +122,5 @@ func decodeDocument(value string) (sequence uint64, payload []byte, err error) {
 	sequence = d.uvarint()
 	return sequence, d.b, d.err
 }
+
+func commitKey(sequence uint64) string { return fmt.Sprintf("w:%016x", sequence) }

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tidwall/buntdb"
+)
+
+// Record adds a batch: to the answers at once, to the disk with the next commit.
+// A row that is older than its family is kept, or too far in the future, is
+// refused and counted; the rest of the batch is recorded.
+func (s *Store) Record(batch *Batch) error {
+	now := s.options.Now()
+	accepted := &Batch{documents: slices.Clone(batch.documents)}
+	for _, r := range batch.rows {
+		if r.time > now.Add(s.options.MaxFuture).UnixMilli() || r.time < max(0, now.Add(-s.policy(r.group).Keep).UnixMilli()) {
+			continue
+		}
+		accepted.rows = append(accepted.rows, r)
+	}
+	if refused := len(batch.rows) - len(accepted.rows); refused > 0 {
+		s.refuse(refused, now)
+	}
+	s.lowerRollups(accepted)
+	return s.recordInternal(accepted)
+}
+
+// refusalPause is between two reports of refused rows.
+const refusalPause = time.Hour
+
+func (s *Store) refuse(rows int, now time.Time) {
+	s.mu.Lock()
+	s.status.RefusedRows += uint64(rows)
+	total, due := s.status.RefusedRows, now.Sub(s.refusalReported) >= refusalPause || now.Before(s.refusalReported)
+	if due {
+		s.refusalReported = now
+	}
+	s.mu.Unlock()
+	if due {
+		s.options.Report(fmt.Sprintf("%d rows with times too far in the past or the future were refused so far: is a clock wrong?", total))
+	}
+}
+
+func (s *Store) recordInternal(batch *Batch) error {
+	if batch.Empty() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.pending.append(batch)
+	s.apply(batch, 0)
+	s.status.RecordedRows += uint64(len(batch.rows))
+	for _, r := range batch.rows {
+		s.status.RecordedSamples += uint64(len(r.samples) + len(r.histograms))
+	}
+	return nil
+}
+
+func (s *Store) apply(batch *Batch, sequence uint64) {
+	for _, r := range batch.rows {
+		head := s.heads[r.group]
+		if head == nil {
+			head = newGroupHead()
+			s.heads[r.group] = head
+		}
+		head.add(r)
+	}
+	for _, doc := range batch.documents {
+		s.documents[doc.key] = storedDocument{sequence: sequence, value: doc.value}
+	}
+}
+
+// Flush commits what was recorded.
+func (s *Store) Flush() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.commit()
+}
+
+func (s *Store) takePending() *Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.pending
+	s.pending = &Batch{}
+	return batch
+}
+
+// commit writes the pending batch; the caller holds writing.
+func (s *Store) commit() error { return s.commitBatch(s.takePending()) }
+
+func (s *Store) commitBatch(batch *Batch) error {
+	if batch.Empty() {
+		return nil
+	}
+	began := time.Now()
+	sequence := s.sequence + 1
+	value := encodeCommit(sequence, batch)
+	err := s.update(false, func(tx *buntdb.Tx) error {
+		_, _, err := tx.Set(commitKey(sequence), value, nil)
+		return err
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		// Nothing is lost: the batch waits in front of what came meanwhile.
+		batch.append(s.pending)
+		s.pending = batch
+		message := fmt.Sprintf("the store %s cannot be written: %v", s.path, err)
+		if s.status.CommitError == "" {
+			s.options.Report(message)
+		}
+		s.status.CommitError = message
+		return err
+	}
+	s.sequence = sequence
+	for _, doc := range batch.documents {
+		if stored := s.documents[doc.key]; stored.sequence == 0 {
+			stored.sequence = sequence
+			s.documents[doc.key] = stored
+		}
+	}
+	s.status.Commits++
+	s.status.CommitTime += time.Since(began)
+	s.status.CommitError = ""
+	s.status.LastCommit = s.options.Now()
+	return nil
+}
