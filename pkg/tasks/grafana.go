@@ -312,21 +312,16 @@ func withoutGrafanaSettings(environment []string) []string {
 	return kept
 }
 
+// waitUntilReady waits until the data source answers. Grafana serves pages before it has provisioned it.
 func (g *runningGrafana) waitUntilReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, grafanaReady)
 	defer cancel()
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.address+"/api/health", nil)
-		if err != nil {
-			return err
-		}
-		if answer, err := http.DefaultClient.Do(request); err == nil {
-			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return g.wakePlugin(ctx)
-			}
+		asleep := g.wakePlugin(ctx)
+		if asleep == nil {
+			return nil
 		}
 		select {
 		case err := <-g.ended:
@@ -334,7 +329,7 @@ func (g *runningGrafana) waitUntilReady(ctx context.Context) error {
 			return fmt.Errorf("not ready: Grafana ended while it started: %w", orNil(err))
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("not ready: Grafana does not answer at %s after %s", g.address, seconds(grafanaReady))
+				return fmt.Errorf("not ready after %s: %w", seconds(grafanaReady), asleep)
 			}
 			return ctx.Err()
 		case <-ticker.C:
