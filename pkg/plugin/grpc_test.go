@@ -196,12 +196,19 @@ func rows(frame *data.Frame) []map[string]any {
 // eventually polls a condition until it holds; it fails the test when it does not.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	if !holdsWithin(patience, holds) {
+		t.Fatalf("not within %s: %s", patience, what)
+	}
+}
+
+// holdsWithin polls a condition.
+func holdsWithin(limit time.Duration, holds func() bool) bool {
+	for deadline := time.Now().Add(limit); ; {
 		if holds() {
-			return
+			return true
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
+			return false
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks at the condition
 	}
@@ -303,20 +310,9 @@ func TestEveryRecordedStateOverGRPC(t *testing.T) {
 	g.configure(nodes(all...))
 	status := g.awaitState(states)
 
-	table := rows(g.frames(`{"queryType":"reputation","format":"table"}`)[0])
+	table := g.standings()
 	for name, test := range tests {
-		got := map[string]standing{}
-		for _, row := range table {
-			if row["node_name"] != name {
-				continue
-			}
-			got[row["satellite_id"].(string)] = standing{
-				Audit: row["audit_score_percent"].(float64), Suspension: row["suspension_score_percent"].(float64), Online: row["online_score_percent"].(float64),
-				AuditsLeft: row["failed_audits_left"].(float64), DowntimeLeft: row["downtime_left_seconds"].(float64),
-				Disqualified: row["is_disqualified"].(bool), Suspended: row["is_suspended"].(bool), OfflineSuspended: row["is_offline_suspended"].(bool),
-			}
-		}
-		if diff := cmp.Diff(test.want, got, approximately); diff != "" {
+		if diff := cmp.Diff(test.want, table[name], approximately); diff != "" {
 			t.Errorf("%s: table (-want +got)\n%s", name, diff)
 		}
 		instant := instants(t, g.frames(fmt.Sprintf(`{"queryType":"reputation","format":"instant","nodes":[%q],"metrics":["failed_audits_left"]}`, name)))
@@ -336,9 +332,12 @@ func TestEveryRecordedStateOverGRPC(t *testing.T) {
 	}
 
 	// Disqualified by every satellite for 30 days' silence: full scores do not make it well.
-	for _, row := range table {
-		if row["node_name"] == "stray-disqualified" && (row["is_disqualified"] != true || row["failed_audits_left"] != 0.0 || row["downtime_left_seconds"] != 0.0) {
-			t.Errorf("stray-disqualified: %v", row)
+	if len(table["stray-disqualified"]) != 2 {
+		t.Errorf("stray-disqualified has %d satellites", len(table["stray-disqualified"]))
+	}
+	for id, got := range table["stray-disqualified"] {
+		if !got.Disqualified || got.AuditsLeft != 0 || got.DowntimeLeft != 0 {
+			t.Errorf("stray-disqualified on %s: %+v", id, got)
 		}
 	}
 

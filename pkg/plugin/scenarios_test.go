@@ -89,7 +89,7 @@ func expected(satellite simnode.SatelliteTruth) standing {
 	return s
 }
 
-// table reads the reputation table by node and satellite.
+// standings are the reputation table's, by node and satellite.
 func (g *grafana) standings() map[string]map[string]standing {
 	all := map[string]map[string]standing{}
 	for _, row := range rows(g.frames(`{"queryType":"reputation","format":"table"}`)[0]) {
@@ -153,7 +153,7 @@ func TestEveryScenarioStepByStep(t *testing.T) {
 			got = g.standings()
 			return cmp.Equal(want, got, approximately)
 		}
-		if !holdsSoon(agrees) {
+		if !holdsWithin(patience/4, agrees) {
 			t.Fatalf("%s after the trouble began (-want +got)\n%s", step, cmp.Diff(want, got, approximately))
 		}
 		for name, s := range nodesOf {
@@ -214,16 +214,6 @@ func state(s *simulated) string {
 		return "connected"
 	}
 	return "unreachable"
-}
-
-// holdsSoon is eventually without its failure.
-func holdsSoon(holds func() bool) bool {
-	for deadline := time.Now().Add(patience / 4); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if holds() {
-			return true
-		}
-	}
-	return holds()
 }
 
 // note remembers which signs of trouble a node showed.
