@@ -14,17 +14,9 @@ const (
 	mendAPI    = "write the address of the node's API, as in http://localhost:14002"
 )
 
-// ParseAPI reads the address of a node's API and returns it in its one usual
-// form, without a trailing slash. A path prefix, as behind a reverse proxy, is
-// allowed; what may be a secret is not. The error is a [Problem].
-func ParseAPI(text string) (string, error) {
-	api, bad := parseAPI(text)
-	if bad != nil {
-		return "", bad.in(text, NoIndex)
-	}
-	return api, nil
-}
-
+// parseAPI reads the address of a node's API and returns it in its one usual form,
+// without a trailing slash. A path prefix, as behind a reverse proxy, is allowed;
+// what may be a secret is not.
 func parseAPI(text string) (string, *fault) {
 	refuse := func(reason, mend string) (string, *fault) {
 		return "", &fault{field: "api", reason: reason, mend: mend}

@@ -59,16 +59,6 @@ func (s Source) String() string {
 	}
 }
 
-// ParseSource reads a source that stands alone, as the "log" of a node object:
-// a file path or host:port. An empty text is no log. The error is a [Problem].
-func ParseSource(text string) (Source, error) {
-	source, bad := parseSource(text)
-	if bad != nil {
-		return Source{}, bad.in(text, NoIndex)
-	}
-	return source, nil
-}
-
 const (
 	longestPath = 4096
 	longestHost = 253
