@@ -39,11 +39,9 @@ type Node struct {
 	History string
 }
 
-// Group is the store's group of this node's series of a concern.
-func (n Node) Group(concern string) string { return concern + "/" + n.History }
-
-// Document is the store's key of this node's document of a concern.
-func (n Node) Document(concern string) string { return concern + "/" + n.History }
+// StoredAs is the name, in the store, of this node's part of a concern: of the group
+// of its series and of its document.
+func (n Node) StoredAs(concern string) string { return concern + "/" + n.History }
 
 // Poll is what requests to a node's API gave. A nil answer was not asked for, or
 // did not come.

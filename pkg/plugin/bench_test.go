@@ -48,7 +48,10 @@ func BenchmarkRunningFleet(b *testing.B) {
 	if _, err := host.CheckHealth(context.Background(), &backend.CheckHealthRequest{PluginContext: source.Context()}); err != nil {
 		b.Fatal(err)
 	}
-	time.Sleep(5 * time.Second) // the first polls, which all come at once
+	// The first polls all come at once: they are over when every node has been asked for all it is asked for.
+	if !holdsWithin(patience, func() bool { return requests.Load() >= 10*requestsOfARound }) {
+		b.Fatalf("only %d requests of the first polls", requests.Load())
+	}
 	for b.Loop() {
 		began, before, asked := time.Now(), processTime(b, host.Pid()), requests.Load()
 		time.Sleep(fleetTime) // this is what is measured
@@ -60,6 +63,9 @@ func BenchmarkRunningFleet(b *testing.B) {
 		b.ReportMetric(residentMemory(b, host.Pid()), "resident-MiB")
 	}
 }
+
+// requestsOfARound are status, satellites, two satellites, notifications and payout.
+const requestsOfARound = 6
 
 // healthyNode serves a recorded healthy node and counts the requests to it.
 func healthyNode(b *testing.B, requests *atomic.Int64) string {

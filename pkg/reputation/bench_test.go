@@ -113,7 +113,7 @@ func filled(b *testing.B, nodes, days int, step time.Duration, each func(node co
 			batch := &store.Batch{}
 			for i := day * perDay; i < (day+1)*perDay; i++ {
 				at, row := benchStart.Add(time.Duration(i)*step), w.poll(i)
-				batch.Add(node.Group("reputation"), at.UnixMilli(), row...)
+				batch.Add(node.StoredAs("reputation"), at.UnixMilli(), row...)
 				if each != nil {
 					each(node, at, row)
 				}
@@ -139,7 +139,7 @@ func filled(b *testing.B, nodes, days int, step time.Duration, each func(node co
 		}
 		document, err := json.Marshal(latest)
 		try(err)
-		batch.Put(node.Document("reputation"), document)
+		batch.Put(node.StoredAs("reputation"), document)
 		request.Watched = append(request.Watched, concern.Watched{Node: node, Since: benchStart})
 	}
 	try(s.Record(batch))

@@ -97,7 +97,7 @@ func (a answer) series(ctx context.Context) (data.Frames, error) {
 				continue
 			}
 			result, err := a.request.Store.Read(ctx, store.Range{
-				Group: node.Group(name),
+				Group: node.StoredAs(name),
 				Columns: func(c store.Column) bool {
 					id := c.Label(satelliteLabel)
 					return columns[c.Metric()] && (id == "" || a.wantsSatellite(id))
@@ -278,7 +278,7 @@ func (a answer) pastInstants(ctx context.Context) (data.Frames, error) {
 	}
 	for _, node := range a.request.Watched {
 		result, err := a.request.Store.Read(ctx, store.Range{
-			Group: node.Group(name),
+			Group: node.StoredAs(name),
 			Columns: func(c store.Column) bool {
 				id := c.Label(satelliteLabel)
 				return id == "" || a.wantsSatellite(id)

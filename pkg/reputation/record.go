@@ -84,9 +84,9 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 	if err != nil {
 		return fmt.Errorf("write the reputation of %s: %w", node.Name, err)
 	}
-	into.Put(node.Document(name), document)
+	into.Put(node.StoredAs(name), document)
 	if len(samples) > 0 {
-		into.Add(node.Group(name), poll.Slot.UnixMilli(), samples...)
+		into.Add(node.StoredAs(name), poll.Slot.UnixMilli(), samples...)
 	}
 	return nil
 }

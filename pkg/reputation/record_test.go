@@ -100,7 +100,7 @@ func latestOf(t *testing.T, from *store.Store, node concern.Node) reputation.Lat
 // samplesOf is everything stored of a node: time, then "metric satellite".
 func samplesOf(t *testing.T, from *store.Store, node concern.Node) map[int64]map[string]float64 {
 	t.Helper()
-	result, err := from.Read(t.Context(), store.Range{Group: node.Group("reputation"), To: math.MaxInt64 / 2})
+	result, err := from.Read(t.Context(), store.Range{Group: node.StoredAs("reputation"), To: math.MaxInt64 / 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -523,7 +523,7 @@ func TestBudgets(t *testing.T) {
 func TestADocumentThatCannotBeReadIsReplaced(t *testing.T) {
 	s, node := newStore(t), nodeNamed("A")
 	batch := &store.Batch{}
-	batch.Put(node.Document("reputation"), []byte("{"))
+	batch.Put(node.StoredAs("reputation"), []byte("{"))
 	if err := s.Record(batch); err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func Muted(node concern.Node, satelliteID string) bool {
 
 // Read is a node's latest standing; ok is false when it never gave any.
 func Read(from *store.Store, node concern.Node) (latest Latest, ok bool, err error) {
-	document, ok := from.Document(node.Document(name))
+	document, ok := from.Document(node.StoredAs(name))
 	if !ok {
 		return Latest{}, false, nil
 	}

@@ -97,6 +97,26 @@ func (n *Node) lookForMigration(at int64) {
 	}
 }
 
+// walkerSays writes lines of a filewalker in a process of its own that name only the
+// satellite.
+func (n *Node) walkerSays(at int64, s *satellite, ids ...messageID) {
+	for _, id := range ids {
+		if n.log.begin(at, id) {
+			n.log.str(kWalkerSatellite, s.ID)
+			n.log.end()
+		}
+	}
+}
+
+// walkerDatabase writes that such a filewalker has opened its database.
+func (n *Node) walkerDatabase(at int64, s *satellite, id messageID) {
+	if n.log.begin(at, id) {
+		n.log.str(kWalkerSatellite, s.ID)
+		n.log.str(kWalkerProcess, "storagenode")
+		n.log.end()
+	}
+}
+
 // Used space filewalkers: at each start, one satellite after the other.
 
 func (n *Node) walkUsedSpace(at int64, s *satellite) {
@@ -111,17 +131,8 @@ func (n *Node) walkUsedSpace(at int64, s *satellite) {
 	if !n.version.since(minorLazyFilewalker) {
 		return
 	}
-	for _, id := range []messageID{mUsedSpaceStarting, mUsedSpaceSubprocess} {
-		if l.begin(at, id) {
-			l.str(kWalkerSatellite, s.ID)
-			l.end()
-		}
-	}
-	if l.begin(at, mUsedSpaceDatabase) {
-		l.str(kWalkerSatellite, s.ID)
-		l.str(kWalkerProcess, "storagenode")
-		l.end()
-	}
+	n.walkerSays(at, s, mUsedSpaceStarting, mUsedSpaceSubprocess)
+	n.walkerDatabase(at, s, mUsedSpaceDatabase)
 }
 
 func (n *Node) walkingUsedSpace(s *satellite, at int64) bool {
@@ -189,12 +200,7 @@ func (n *Node) emptyTrash(at int64, s *satellite) {
 	if !n.version.since(minorTrashFilewalker) {
 		return
 	}
-	for _, id := range []messageID{mTrashStarting, mTrashSubprocess} {
-		if l.begin(at, id) {
-			l.str(kWalkerSatellite, s.ID)
-			l.end()
-		}
-	}
+	n.walkerSays(at, s, mTrashStarting, mTrashSubprocess)
 	if l.begin(at, mTrashWalkStarted) {
 		l.str(kWalkerSatellite, s.ID)
 		n.anyOrder(at, 2, func(field int) {
@@ -206,11 +212,7 @@ func (n *Node) emptyTrash(at int64, s *satellite) {
 		})
 		l.end()
 	}
-	if l.begin(at, mTrashDatabase) {
-		l.str(kWalkerSatellite, s.ID)
-		l.str(kWalkerProcess, "storagenode")
-		l.end()
-	}
+	n.walkerDatabase(at, s, mTrashDatabase)
 }
 
 // anyOrder writes fields in an order that changes from line to line, as a

@@ -57,17 +57,8 @@ func (n *Node) receiveBloom(at int64, s *satellite) {
 	if !n.version.since(minorLazyFilewalker) {
 		return
 	}
-	for _, id := range []messageID{mGarbageStarting, mGarbageSubprocess} {
-		if l.begin(at, id) {
-			l.str(kWalkerSatellite, s.ID)
-			l.end()
-		}
-	}
-	if l.begin(at, mGarbageDatabase) {
-		l.str(kWalkerSatellite, s.ID)
-		l.str(kWalkerProcess, "storagenode")
-		l.end()
-	}
+	n.walkerSays(at, s, mGarbageStarting, mGarbageSubprocess)
+	n.walkerDatabase(at, s, mGarbageDatabase)
 	if l.begin(at, mGarbageStarted) {
 		l.str(kWalkerSatellite, s.ID)
 		n.anyOrder(at, 3, func(field int) {
