@@ -59,13 +59,28 @@ type Type struct {
 	Name    string
 	Formats []Format // the first is the default
 	Metrics []string // empty: the type has no metrics to choose from
+	GroupBy []string // by what its series may be grouped; empty: by nothing
+	Filters []Filter // what else than nodes and satellites may select
 }
+
+// Filter is one of a query's optional lists.
+type Filter string
+
+// The filters. Which of them a query type has, its Type says.
+const (
+	Actions  Filter = "actions"
+	Outcomes Filter = "outcomes"
+	Kinds    Filter = "kinds"
+)
 
 // Watched is a node together with how well it can be seen now.
 type Watched struct {
 	Node
 	Since   time.Time // when collecting began
 	Trouble string    // why the node's API gives nothing at the moment, or ""
+	// LogTrouble is why the node's log gives nothing at the moment, or "".
+	LogTrouble string
+	Evidence   Evidence
 }
 
 // Request is a query, ready to be answered.

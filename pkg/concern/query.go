@@ -27,10 +27,13 @@ type Query struct {
 	Satellites []string `json:"satellites,omitempty"`
 	Metrics    []string `json:"metrics,omitempty"`
 	GroupBy    []string `json:"groupBy,omitempty"`
+	Actions    []string `json:"actions,omitempty"`
+	Outcomes   []string `json:"outcomes,omitempty"`
+	Kinds      []string `json:"kinds,omitempty"`
 	Format     Format   `json:"format,omitempty"`
 }
 
-var queryFields = []string{"queryType", "nodes", "satellites", "metrics", "groupBy", "format"}
+var queryFields = []string{"queryType", "nodes", "satellites", "metrics", "groupBy", "actions", "outcomes", "kinds", "format"}
 
 // grafanaFields are what Grafana itself writes into every query.
 var grafanaFields = []string{
@@ -83,10 +86,32 @@ func (q *Query) complete(t Type) error {
 			return fmt.Errorf("unknown metric %q for queryType %s; allowed are %s", metric, q.QueryType, list(t.Metrics))
 		}
 	}
-	if len(q.GroupBy) > 0 {
-		return fmt.Errorf("queryType %s cannot be grouped, but the query says groupBy %s: leave groupBy empty", q.QueryType, list(q.GroupBy))
+	for _, label := range q.GroupBy {
+		switch {
+		case len(t.GroupBy) == 0:
+			return fmt.Errorf("queryType %s cannot be grouped, but the query says groupBy %s: leave groupBy empty", q.QueryType, list(q.GroupBy))
+		case !slices.Contains(t.GroupBy, label):
+			return fmt.Errorf("queryType %s cannot be grouped by %q; allowed are %s", q.QueryType, label, list(t.GroupBy))
+		}
+	}
+	for _, filter := range []Filter{Actions, Outcomes, Kinds} {
+		if entries := q.Selected(filter); len(entries) > 0 && !slices.Contains(t.Filters, filter) {
+			return fmt.Errorf("queryType %s has no %s to choose from, but the query names %q: leave %s empty", q.QueryType, filter, entries[0], filter)
+		}
 	}
 	return nil
+}
+
+// Selected are the entries of one of the query's optional lists; none means all.
+func (q Query) Selected(filter Filter) []string {
+	switch filter {
+	case Actions:
+		return q.Actions
+	case Outcomes:
+		return q.Outcomes
+	default:
+		return q.Kinds
+	}
 }
 
 // WantsMetric says whether the query asks for a metric.

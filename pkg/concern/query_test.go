@@ -13,6 +13,7 @@ import (
 
 var types = []concern.Type{
 	{Name: "nodes", Formats: []concern.Format{concern.Table}},
+	{Name: "traffic", Formats: []concern.Format{concern.TimeSeries}, GroupBy: []string{"node", "action"}, Filters: []concern.Filter{concern.Actions}},
 	{Name: "reputation", Formats: []concern.Format{concern.TimeSeries, concern.Instant, concern.Table}, Metrics: []string{"audit_score_percent", "disqualified"}},
 }
 
@@ -33,6 +34,7 @@ func TestParseQuery(t *testing.T) {
 			`{"refId":"A","datasource":{"type":"x","uid":"y"},"datasourceId":1,"hide":false,"key":"Q","intervalMs":1000,"maxDataPoints":43200,"queryType":"nodes"}`,
 			concern.Query{QueryType: "nodes", Format: concern.Table},
 		},
+		{"grouped and filtered", `{"queryType":"traffic","groupBy":["action"],"actions":["GET"]}`, concern.Query{QueryType: "traffic", GroupBy: []string{"action"}, Actions: []string{"GET"}, Format: concern.TimeSeries}},
 		{"null lists are empty ones", `{"queryType":"nodes","nodes":null,"metrics":null}`, concern.Query{QueryType: "nodes", Format: concern.Table}},
 	}
 	for _, c := range cases {
@@ -56,10 +58,10 @@ func TestParseQueryNamesWhatIsAllowed(t *testing.T) {
 	}{
 		{"no JSON", `{"queryType":`, []string{"not a JSON object"}},
 		{"a list", `["nodes"]`, []string{"not a JSON object"}},
-		{"null", `null`, []string{"no queryType", `"nodes", "reputation"`}},
-		{"no type", `{}`, []string{"no queryType", `"nodes", "reputation"`}},
-		{"unknown type", `{"queryType":"traffic"}`, []string{`unknown queryType "traffic"`, `"nodes", "reputation"`}},
-		{"unknown field", `{"queryType":"nodes","node":"A"}`, []string{`unknown field "node"`, `"queryType", "nodes", "satellites", "metrics", "groupBy", "format"`}},
+		{"null", `null`, []string{"no queryType", `"nodes", "traffic", "reputation"`}},
+		{"no type", `{}`, []string{"no queryType", `"nodes", "traffic", "reputation"`}},
+		{"unknown type", `{"queryType":"weather"}`, []string{`unknown queryType "weather"`, `"nodes", "traffic", "reputation"`}},
+		{"unknown field", `{"queryType":"nodes","node":"A"}`, []string{`unknown field "node"`, `"queryType", "nodes", "satellites", "metrics", "groupBy", "actions", "outcomes", "kinds", "format"`}},
 		{"a field in other letters", `{"queryType":"nodes","Nodes":["A"]}`, []string{`unknown field "Nodes"`}},
 		{"the first of several unknown fields", `{"queryType":"nodes","z":1,"b":1,"m":1}`, []string{`unknown field "b"`}},
 		{"a text for a list", `{"queryType":"nodes","nodes":"A"}`, []string{"nodes", "list of strings"}},
@@ -68,6 +70,8 @@ func TestParseQueryNamesWhatIsAllowed(t *testing.T) {
 		{"a format of another type", `{"queryType":"nodes","format":"instant"}`, []string{`unknown format "instant"`, "nodes", `"table"`}},
 		{"unknown metric", `{"queryType":"reputation","metrics":["disqualified","audit"]}`, []string{`unknown metric "audit"`, `"audit_score_percent", "disqualified"`}},
 		{"a metric for a type without", `{"queryType":"nodes","metrics":["audit"]}`, []string{"nodes has no metrics", `"audit"`, "leave metrics empty"}},
+		{"a group of another type", `{"queryType":"traffic","groupBy":["node","walker"]}`, []string{"traffic", `cannot be grouped by "walker"`, `"node", "action"`}},
+		{"a filter of another type", `{"queryType":"traffic","outcomes":["failed"]}`, []string{"traffic has no outcomes", `"failed"`, "leave outcomes empty"}},
 		{"groupBy", `{"queryType":"reputation","groupBy":["node"]}`, []string{"reputation", `groupBy "node"`, "leave groupBy empty"}},
 	}
 	for _, c := range cases {

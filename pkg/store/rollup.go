@@ -16,6 +16,9 @@ type Policy struct {
 	Keep       time.Duration // of rows as they were recorded
 	Rollups    []Rollup      // ascending by step
 	Aggregates []Aggregate   // what a step of a roll-up keeps of each column
+	// Additive says that values of one column and time add up: they are counts, and
+	// whoever records them says how many came since they last did.
+	Additive bool
 }
 
 // Rollup is one coarser tier.
