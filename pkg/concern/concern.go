@@ -81,6 +81,17 @@ type Watched struct {
 	// LogTrouble is why the node's log gives nothing at the moment, or "".
 	LogTrouble string
 	Evidence   Evidence
+	// Of the node's API.
+	State      State
+	StateSince time.Time
+	Endpoint   string    // "" while it is not known
+	Answered   time.Time // when it last answered; zero: never
+	Facts      Facts
+	// WrongPair says that log and API are of different nodes; "" they are not, or it is not known.
+	WrongPair string
+	// Of the node's log.
+	LogBehind int64     // bytes that are not read yet
+	LogRead   time.Time // when the last line was read
 }
 
 // Request is a query, ready to be answered.

@@ -17,6 +17,11 @@ const (
 	TimeSeries Format = "timeseries" // values over time
 	Instant    Format = "instant"    // the latest value of each
 	Table      Format = "table"      // rows for people
+	// Annotations are events as Grafana's annotations have them.
+	Annotations Format = "annotations"
+	// Severity and Text are of conditions: how grave each is, and what it says.
+	Severity Format = "severity"
+	Text     Format = "text"
 )
 
 // Query is what a panel, an alert rule, an annotation or the command line asks.

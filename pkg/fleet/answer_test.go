@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/replay"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
@@ -92,8 +93,8 @@ func TestNodesTable(t *testing.T) {
 	bad := newNode(t, replay.FaultHTML())
 	muted := settings.Node{Name: "good", API: good.URL, Log: logOf(t, idX), MutedSatellites: map[string]string{"1xTwTPLWfiqf": "left it"}}
 	f := configure(t, newRegistry(t, "", nil), seldom(muted, at("bad", bad)))
-	hasState(t, f, "good", fleet.Connected)
-	hasState(t, f, "bad", fleet.Unreachable)
+	hasState(t, f, "good", concern.Connected)
+	hasState(t, f, "bad", concern.Unreachable)
 	frames := ask(t, f, `{"queryType":"nodes"}`)
 	if len(frames) != 1 || frames[0].Meta.Type != data.FrameTypeTable || frames[0].Rows() != 2 {
 		t.Fatalf("%+v", frames)
@@ -146,7 +147,7 @@ func TestNodesTableSaysWhatIsOld(t *testing.T) {
 	n := newNode(t, healthy(t, idX))
 	c := &clock{}
 	f := configure(t, newRegistry(t, "", c.now), seldom(at("A", n)))
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 	n.serve(replay.FaultStatus(500))
 	c.advance(3 * time.Hour) // two intervals are two hours
 	notices := ask(t, f, `{"queryType":"nodes"}`)[0].Meta.Notices
@@ -159,7 +160,7 @@ func TestResources(t *testing.T) {
 	a, b := newNode(t, degraded(t, idX)), newNode(t, recording(t, "13-never-contacted-satellites", "node7", idY))
 	f := configure(t, newRegistry(t, "", nil), seldom(at("A", a), at("B", b)))
 	hasAudit(t, f, "A", degradedAudit)
-	hasState(t, f, "B", fleet.Connected)
+	hasState(t, f, "B", concern.Connected)
 	for _, views := range [][]string{nil, {"Aggregate"}, {"A"}, {"B", "Aggregate"}, {"A", "B"}, {"/A|B/"}} {
 		message, err := f.Reputation(t.Context(), views)
 		if err != nil || message.Type != "reputation_data" || len(message.Data) != 2 || message.Data[0].NodeName != "A" {

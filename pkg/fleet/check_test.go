@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/replay"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
@@ -232,7 +233,7 @@ func TestCheckOfABusyNode(t *testing.T) {
 	busy := at("A", n)
 	busy.Log = log
 	f := configure(t, newRegistry(t, "", nil), seldom(busy))
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 	n.serve(replay.FaultStalledBody())
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 )
@@ -63,7 +64,7 @@ func TestTaken(t *testing.T) {
 		{"given, being asked", &worker{node: settings.Node{API: "http://10.0.0.1:14002"}, api: found{endpoint: "http://10.0.0.1:14002"}}, takenBy{
 			endpoints: map[string]string{"http://10.0.0.1:14002": "B"}, others: []string{"B"},
 		}},
-		{"given, and it said who it is", &worker{node: settings.Node{API: "http://10.0.0.1:14002"}, api: found{endpoint: "http://10.0.0.1:14002"}, facts: Facts{NodeID: "1Y"}}, takenBy{
+		{"given, and it said who it is", &worker{node: settings.Node{API: "http://10.0.0.1:14002"}, api: found{endpoint: "http://10.0.0.1:14002"}, facts: concern.Facts{NodeID: "1Y"}}, takenBy{
 			endpoints: map[string]string{"http://10.0.0.1:14002": "B"}, nodeIDs: map[string]string{"1Y": "B"},
 		}},
 		{"given, and down", &worker{node: settings.Node{API: "http://10.0.0.1:14002"}, api: found{endpoint: "http://10.0.0.1:14002"}, troubles: troubles{status: "refused"}}, takenBy{

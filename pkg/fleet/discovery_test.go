@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/replay"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
@@ -63,7 +64,7 @@ func TestOneNodeFindsItsAPI(t *testing.T) {
 			s.APIPort = n.port(t)
 			f := configure(t, newRegistry(t, "", nil), s)
 			hasAudit(t, f, "A", degradedAudit)
-			if status := statusOf(f, "A"); !strings.HasSuffix(status.Endpoint, fmt.Sprint(":", n.port(t))) || status.State != fleet.Connected {
+			if status := statusOf(f, "A"); !strings.HasSuffix(status.Endpoint, fmt.Sprint(":", n.port(t))) || status.State != concern.Connected {
 				t.Errorf("%+v", status)
 			}
 		})
@@ -86,7 +87,7 @@ func TestANodeIsFoundWhenItComes(t *testing.T) {
 	eventually(t, "it is not found", func() bool {
 		return strings.Contains(statusOf(f, "A").LastError, fmt.Sprintf("no storage node API answers at 127.0.0.1 port %d", n.port(t)))
 	})
-	if status := statusOf(f, "A"); status.State != fleet.Connecting || status.Endpoint != "" {
+	if status := statusOf(f, "A"); status.State != concern.Connecting || status.Endpoint != "" {
 		t.Errorf("%+v", status)
 	}
 	n.serve(degraded(t, idX))
@@ -104,13 +105,13 @@ func TestAFoundAPIThatBecomesAnotherNodes(t *testing.T) {
 	n.serve(healthy(t, idY))
 	eventually(t, "it is noticed", func() bool {
 		status := statusOf(f, "A")
-		return status.State == fleet.Connecting && status.Endpoint == "" && strings.Contains(status.LastError, idX[:12])
+		return status.State == concern.Connecting && status.Endpoint == "" && strings.Contains(status.LastError, idX[:12])
 	})
 	if audit := auditOf(t, f, "A"); audit != degradedAudit {
 		t.Errorf("the other node's scores are taken: %v", audit)
 	}
 	n.serve(degraded(t, idX))
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 }
 
 func TestAnAPIThatIsNotTheLogsIsNotTaken(t *testing.T) {
@@ -202,7 +203,7 @@ func TestRemoteAPIsThatAreNotAllowed(t *testing.T) {
 	for _, name := range []string{"given", "looked for"} {
 		becomes(t, name+" is refused", func() (string, bool) {
 			status := statusOf(f, name)
-			return fmt.Sprint(status), status.State == fleet.Connecting && strings.Contains(status.LastError, "remote APIs are not allowed")
+			return fmt.Sprint(status), status.State == concern.Connecting && strings.Contains(status.LastError, "remote APIs are not allowed")
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		check := checkNamed(t, f.Check(ctx), name, "api")

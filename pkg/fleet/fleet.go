@@ -385,7 +385,7 @@ func (f *Fleet) Statuses() []Status {
 	statuses := make([]Status, len(nodes))
 	for i, w := range workers {
 		if w == nil { // the store is not open yet
-			statuses[i] = Status{Name: nodes[i].Name, Key: nodes[i].Key, State: Connecting}
+			statuses[i] = Status{Name: nodes[i].Name, Key: nodes[i].Key, State: concern.Connecting}
 			continue
 		}
 		statuses[i] = w.status(patience)
@@ -408,7 +408,10 @@ func (f *Fleet) watched() []concern.Watched {
 			continue
 		}
 		status := w.status(patience)
-		all = append(all, concern.Watched{Node: w.asConcern(), Since: status.Started, Trouble: status.Trouble()})
+		all = append(all, concern.Watched{
+			Node: w.asConcern(), Since: status.Started, Trouble: status.Trouble(),
+			State: status.State, StateSince: status.Since, Endpoint: status.Endpoint, Answered: status.LastSuccess, Facts: status.Facts,
+		})
 	}
 	return all
 }

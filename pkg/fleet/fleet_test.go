@@ -221,7 +221,7 @@ func statusOf(f *fleet.Fleet, name string) fleet.Status {
 	return fleet.Status{}
 }
 
-func hasState(t *testing.T, f *fleet.Fleet, name string, state fleet.State) {
+func hasState(t *testing.T, f *fleet.Fleet, name string, state concern.State) {
 	t.Helper()
 	becomes(t, fmt.Sprintf("%s is %s", name, state), func() (string, bool) {
 		status := statusOf(f, name)
@@ -314,12 +314,12 @@ func TestNodesDoNotHarmEachOther(t *testing.T) {
 	s := often(nodes...)
 	s.InteractiveTimeout, s.BackgroundTimeout = 2*time.Second, 2*time.Second
 	f := configure(t, newRegistry(t, "", nil), s)
-	hasState(t, f, "good", fleet.Connected)
+	hasState(t, f, "good", concern.Connected)
 	for name, text := range says {
 		var status fleet.Status
 		becomes(t, name+" says "+text, func() (string, bool) {
 			status = statusOf(f, name)
-			return fmt.Sprintf("but %+v", status), status.State == fleet.Unreachable && strings.Contains(status.LastError, text)
+			return fmt.Sprintf("but %+v", status), status.State == concern.Unreachable && strings.Contains(status.LastError, text)
 		})
 		if !status.LastSuccess.IsZero() || status.Trouble() != status.LastError {
 			t.Errorf("%s: %+v", name, status)
@@ -331,7 +331,7 @@ func TestNodesDoNotHarmEachOther(t *testing.T) {
 	// The good one is polled all the while, and the others are not hammered.
 	before := good.statuses.Load()
 	eventually(t, "the good node is polled on", func() bool { return good.statuses.Load() > before+5 })
-	if status := statusOf(f, "good"); status.State != fleet.Connected || status.LastError != "" {
+	if status := statusOf(f, "good"); status.State != concern.Connected || status.LastError != "" {
 		t.Errorf("%+v", status)
 	}
 }
@@ -339,19 +339,19 @@ func TestNodesDoNotHarmEachOther(t *testing.T) {
 func TestANodeComesAndGoes(t *testing.T) {
 	n := newNode(t, replay.FaultStatus(500))
 	f := configure(t, newRegistry(t, "", nil), often(at("A", n)))
-	hasState(t, f, "A", fleet.Unreachable)
+	hasState(t, f, "A", concern.Unreachable)
 	if points(t, f, "A") != 0 {
 		t.Error("scores of a node that never answered")
 	}
 	n.serve(healthy(t, idX))
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 	status := statusOf(f, "A")
 	if status.LastError != "" || status.Facts.NodeID != idX || status.Facts.Version != "1.162.3" || status.LastSuccess.IsZero() || status.Since.IsZero() {
 		t.Errorf("%+v", status)
 	}
 	hasAudit(t, f, "A", healthyAudit)
 	n.serve(replay.FaultHTML())
-	hasState(t, f, "A", fleet.Unreachable)
+	hasState(t, f, "A", concern.Unreachable)
 	if status := statusOf(f, "A"); status.Facts.NodeID != idX || status.LastSuccess.IsZero() {
 		t.Errorf("what is known is gone: %+v", status)
 	}
@@ -359,7 +359,7 @@ func TestANodeComesAndGoes(t *testing.T) {
 		t.Errorf("the last scores are gone: %v", audit)
 	}
 	n.serve(healthy(t, idX))
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 }
 
 // A slow node is slow while it lets us wait, and after it answered late.
@@ -369,12 +369,12 @@ func TestSlowNodes(t *testing.T) {
 	s := seldom(at("late", late), at("never", never))
 	s.InteractiveTimeout, s.BackgroundTimeout = 100*time.Millisecond, time.Minute
 	f := configure(t, newRegistry(t, "", nil), s)
-	hasState(t, f, "never", fleet.Slow)
+	hasState(t, f, "never", concern.Slow)
 	if status := statusOf(f, "never"); status.Trouble() == "" || !status.LastSuccess.IsZero() || status.Since.Before(status.Started.Add(s.InteractiveTimeout)) {
 		t.Errorf("%+v", status)
 	}
 	eventually(t, "the late node has answered", func() bool { return !statusOf(f, "late").LastSuccess.IsZero() })
-	if status := statusOf(f, "late"); status.State != fleet.Slow || status.LastError != "" {
+	if status := statusOf(f, "late"); status.State != concern.Slow || status.LastError != "" {
 		t.Errorf("%+v", status)
 	}
 }
@@ -385,7 +385,7 @@ func TestAPartThatFails(t *testing.T) {
 	s := often(at("A", n))
 	s.Poll.Scores = 10 * time.Second // retried with backoff, the status meanwhile polled often
 	f := configure(t, newRegistry(t, "", nil), s)
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 	eventually(t, "the failure is said", func() bool { return strings.Contains(statusOf(f, "A").LastError, "HTTP 500") })
 	before := n.statuses.Load()
 	eventually(t, "the status is polled on", func() bool {
@@ -517,7 +517,7 @@ func TestARenamedNodeKeepsItsHistory(t *testing.T) {
 	// Another node under the old name begins its own.
 	y.serve(replay.FaultStatus(500))
 	configure(t, r, seldom(at("B", x), at("A", y)))
-	hasState(t, f, "A", fleet.Unreachable)
+	hasState(t, f, "A", concern.Unreachable)
 	if audit := auditOf(t, f, "A"); audit != -1 {
 		t.Errorf("A has the audit score %v before its node said anything", audit)
 	}
@@ -536,8 +536,8 @@ func TestANameThatAnotherNodeTakes(t *testing.T) {
 	configure(t, r, seldom(at("A", y), at("B", x)))
 	hasAudit(t, f, "A", healthyAudit)
 	hasAudit(t, f, "B", degradedAudit)
-	hasState(t, f, "A", fleet.Connected)
-	hasState(t, f, "B", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
+	hasState(t, f, "B", concern.Connected)
 	closeRegistry(t, r)
 
 	// After a restart, before any answer, each has what is its own.
@@ -562,7 +562,7 @@ func TestANameOfANodeThatIsNotThereYet(t *testing.T) {
 	hasAudit(t, f, "A", degradedAudit)
 	configure(t, r, seldom(at("A", y), at("B", x)))
 	hasAudit(t, f, "B", degradedAudit)
-	hasState(t, f, "B", fleet.Connected)
+	hasState(t, f, "B", concern.Connected)
 	if audit, id := auditOf(t, f, "A"), statusOf(f, "A").Facts.NodeID; audit != -1 || id != "" {
 		t.Errorf("A is shown with B's scores (%v) and id (%q)", audit, id)
 	}
@@ -584,8 +584,8 @@ func TestTwoNamesThatAreExchanged(t *testing.T) {
 	configure(t, r, seldom(at("A", y), at("B", x)))
 	hasAudit(t, f, "A", healthyAudit)
 	hasAudit(t, f, "B", degradedAudit)
-	hasState(t, f, "A", fleet.Connected)
-	hasState(t, f, "B", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
+	hasState(t, f, "B", concern.Connected)
 	if a, b := statusOf(f, "A").Facts.NodeID, statusOf(f, "B").Facts.NodeID; a != idY || b != idX {
 		t.Errorf("A is %s, B is %s", a, b)
 	}
@@ -665,7 +665,7 @@ func TestAResumedFleetIsNotInterrupted(t *testing.T) {
 	}
 	eventually(t, "the node is polled", func() bool { return n.statuses.Load() == 2 })
 	f := configure(t, again, s)
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 	if n.statuses.Load() != 2 {
 		t.Errorf("%d requests, want one each run", n.statuses.Load())
 	}
@@ -752,7 +752,7 @@ func TestAFleetThatNobodyAsksStops(t *testing.T) {
 	c.advance(2 * 24 * time.Hour)
 	r.StopUnasked()
 	stopped := n.statuses.Load()
-	if status := statusOf(f, "A"); status.State != fleet.Connecting || status.Endpoint != "" {
+	if status := statusOf(f, "A"); status.State != concern.Connecting || status.Endpoint != "" {
 		t.Errorf("after 31 days: %+v", status)
 	}
 	lock, err := store.Open(store.Options{Dir: filepath.Join(dir, "org1-fleet")})
@@ -846,7 +846,7 @@ func TestStopsAndQuestionsAtOnce(t *testing.T) {
 	configure(t, r, often(at("A", n)))
 	before := n.statuses.Load()
 	eventually(t, "it is polled on", func() bool { return n.statuses.Load() > before+2 })
-	hasState(t, f, "A", fleet.Connected)
+	hasState(t, f, "A", concern.Connected)
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
@@ -934,7 +934,7 @@ func TestAPanicInAConcern(t *testing.T) {
 	f := configure(t, r, often(at("A", n)))
 	eventually(t, "the other concern records on", func() bool { return well.Load() > 3 })
 	status := statusOf(f, "A")
-	if status.State != fleet.Connected || !strings.Contains(status.LastError, "an error in the plugin: an odd answer") || status.Facts.NodeID != idX {
+	if status.State != concern.Connected || !strings.Contains(status.LastError, "an error in the plugin: an odd answer") || status.Facts.NodeID != idX {
 		t.Errorf("%+v", status)
 	}
 	if counted := r.Stores()[0].Panics; counted == 0 {
@@ -961,7 +961,7 @@ func TestASecondProcessWaitsForTheStore(t *testing.T) {
 	if check.Verdict != fleet.Failure || !strings.Contains(check.Message, fmt.Sprintf("process %d", os.Getpid())) || !strings.Contains(check.Mend, "takes over by itself") {
 		t.Errorf("%+v", check)
 	}
-	if status := statusOf(f, "A"); status.State != fleet.Connecting {
+	if status := statusOf(f, "A"); status.State != concern.Connecting {
 		t.Errorf("%+v", status)
 	}
 	closeRegistry(t, first)

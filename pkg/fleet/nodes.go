@@ -39,53 +39,53 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 		}
 		rows = append(rows, r)
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { return trouble[a.State] - trouble[b.State] })
+	slices.SortStableFunc(rows, func(a, b row) int { return trouble[a.Status.State] - trouble[b.Status.State] })
 	text := func(name string, of func(row) string) *data.Field {
 		return frames.Column(name, nil, frames.Each(rows, of))
 	}
 	moment := func(name string, of func(row) time.Time) *data.Field {
 		return frames.Column(name, nil, frames.Each(rows, func(r row) *time.Time { return frames.Optional(of(r)) }))
 	}
-	size := func(name string, of func(Facts) int64) *data.Field {
+	size := func(name string, of func(concern.Facts) int64) *data.Field {
 		config := &data.FieldConfig{Unit: "decbytes"}
 		return frames.Column(name, config, frames.Each(rows, func(r row) *float64 {
-			if !r.Facts.DiskKnown {
+			if !r.Status.Facts.DiskKnown {
 				return nil
 			}
-			v := float64(of(r.Facts))
+			v := float64(of(r.Status.Facts))
 			return &v
 		}))
 	}
 	table := frames.Table(nodesType.Name,
 		text("node_name", func(r row) string { return r.Watched.Name }),
-		frames.Column("state", stateConfig, frames.Each(rows, func(r row) string { return string(r.State) })),
+		frames.Column("state", stateConfig, frames.Each(rows, func(r row) string { return string(r.Status.State) })),
 		moment("state_since", func(r row) time.Time { return r.Status.Since }),
 		moment("last_success", func(r row) time.Time { return r.LastSuccess }),
 		text("last_error", func(r row) string { return r.LastError }),
-		text("node_id", func(r row) string { return r.Facts.NodeID }),
-		text("version", func(r row) string { return r.Facts.Version }),
+		text("node_id", func(r row) string { return r.Status.Facts.NodeID }),
+		text("version", func(r row) string { return r.Status.Facts.Version }),
 		frames.Column("up_to_date", nil, frames.Each(rows, func(r row) *bool {
-			if r.Facts.Version == "" {
+			if r.Status.Facts.Version == "" {
 				return nil
 			}
-			return &r.Facts.UpToDate
+			return &r.Status.Facts.UpToDate
 		})),
-		moment("started_at", func(r row) time.Time { return r.Facts.StartedAt }),
-		moment("last_pinged", func(r row) time.Time { return r.Facts.LastPinged }),
-		text("quic_status", func(r row) string { return r.Facts.QUICStatus }),
-		size("disk_used_bytes", func(f Facts) int64 { return f.DiskUsed }),
-		size("disk_free_bytes", func(f Facts) int64 { return f.DiskFree }),
-		size("disk_trash_bytes", func(f Facts) int64 { return f.DiskTrash }),
-		size("disk_allocated_bytes", func(f Facts) int64 { return f.DiskAllocated }),
+		moment("started_at", func(r row) time.Time { return r.Status.Facts.StartedAt }),
+		moment("last_pinged", func(r row) time.Time { return r.Status.Facts.LastPinged }),
+		text("quic_status", func(r row) string { return r.Status.Facts.QUICStatus }),
+		size("disk_used_bytes", func(f concern.Facts) int64 { return f.DiskUsed }),
+		size("disk_free_bytes", func(f concern.Facts) int64 { return f.DiskFree }),
+		size("disk_trash_bytes", func(f concern.Facts) int64 { return f.DiskTrash }),
+		size("disk_allocated_bytes", func(f concern.Facts) int64 { return f.DiskAllocated }),
 		frames.Column("estimated_payout_usd", (&data.FieldConfig{Unit: "currencyUSD"}).SetDecimals(2), frames.Each(rows, func(r row) *float64 {
-			if r.Facts.EstimatedCents == nil {
+			if r.Status.Facts.EstimatedCents == nil {
 				return nil
 			}
-			usd := *r.Facts.EstimatedCents / 100
+			usd := *r.Status.Facts.EstimatedCents / 100
 			return &usd
 		})),
 		frames.Column("health_percent", reputation.HealthConfig(), frames.Each(rows, func(r row) *float64 { return r.health })),
-		text("api", func(r row) string { return r.Endpoint }),
+		text("api", func(r row) string { return r.Status.Endpoint }),
 		text("log", func(r row) string { return r.Log.String() }),
 	)
 	for _, r := range rows {
@@ -97,12 +97,12 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 }
 
 // trouble orders the states, the worst first.
-var trouble = map[State]int{Unreachable: 0, Slow: 1, Connecting: 2, Stopped: 3, Connected: 4}
+var trouble = map[concern.State]int{concern.Unreachable: 0, concern.Slow: 1, concern.Connecting: 2, concern.Stopped: 3, concern.Connected: 4}
 
 // stateConfig colours the states: only what answers is green.
 var stateConfig = &data.FieldConfig{Mappings: data.ValueMappings{data.ValueMapper{
-	string(Connected):   {Color: "green", Index: 0},
-	string(Slow):        {Color: "orange", Index: 1},
-	string(Connecting):  {Color: "blue", Index: 2},
-	string(Unreachable): {Color: "red", Index: 3},
+	string(concern.Connected):   {Color: "green", Index: 0},
+	string(concern.Slow):        {Color: "orange", Index: 1},
+	string(concern.Connecting):  {Color: "blue", Index: 2},
+	string(concern.Unreachable): {Color: "red", Index: 3},
 }}}

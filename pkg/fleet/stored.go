@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -58,7 +59,7 @@ func OpenStored(options Options, key Key) (*Fleet, error) {
 		w := newWorker(f, node)
 		w.history = historyFor(known, node.Name, node.Key, "", f.isConfiguredLocked, w.heldLocked)
 		w.facts = readFacts(opened, w.history)
-		w.state, w.since, w.started = Stopped, time.Time{}, w.facts.At
+		w.state, w.since, w.started = concern.Stopped, time.Time{}, w.facts.At
 		w.troubles.status = "nothing collects, this is read from a data folder"
 		f.workers[node.Name] = w
 	}

@@ -37,9 +37,9 @@ type worker struct {
 	mu         sync.Mutex // guards everything below
 	node       settings.Node
 	history    string
-	facts      Facts
+	facts      concern.Facts
 	identified bool // the history was confirmed by the node's id
-	state      State
+	state      concern.State
 	since      time.Time
 	started    time.Time
 	api        found     // whom it asks; its endpoint is "" while it is being looked for
@@ -66,7 +66,7 @@ func (t troubles) String() string {
 
 func newWorker(f *Fleet, node settings.Node) *worker {
 	now := f.now()
-	return &worker{fleet: f, store: f.store, node: node, state: Connecting, since: now, started: now, log: f.log.With("node", node.Name)}
+	return &worker{fleet: f, store: f.store, node: node, state: concern.Connecting, since: now, started: now, log: f.log.With("node", node.Name)}
 }
 
 func (w *worker) currentNode() settings.Node {
@@ -99,15 +99,15 @@ func (w *worker) status(patience time.Duration) Status {
 	}
 	// A request that nobody has answered for this long makes the node slow now, not
 	// only when it is over.
-	if late := w.asking.Add(patience); !w.asking.IsZero() && w.state != Unreachable && w.fleet.now().After(late) {
-		if s.State != Slow {
-			s.State, s.Since = Slow, late
+	if late := w.asking.Add(patience); !w.asking.IsZero() && w.state != concern.Unreachable && w.fleet.now().After(late) {
+		if s.State != concern.Slow {
+			s.State, s.Since = concern.Slow, late
 		}
 	}
 	return s
 }
 
-func (w *worker) setState(state State, now time.Time) {
+func (w *worker) setState(state concern.State, now time.Time) {
 	if w.state != state {
 		w.state, w.since = state, now
 	}
@@ -131,7 +131,7 @@ func (w *worker) guarded(ctx context.Context) (finished bool) {
 			w.mu.Lock()
 			w.troubles.status = fmt.Sprintf("an error in the plugin stopped the watch over this node, it starts again: %v", cause)
 			w.asking = time.Time{}
-			w.setState(Unreachable, w.fleet.now())
+			w.setState(concern.Unreachable, w.fleet.now())
 			w.mu.Unlock()
 			w.log.Error("watching the node failed, it starts again", "cause", cause, "stack", stack())
 		}
@@ -197,7 +197,7 @@ func (w *worker) connect(ctx context.Context) (api *storagenode.Client, discover
 				return api, target.nodeID, true
 			}
 		}
-		w.failed(err, Connecting)
+		w.failed(err, concern.Connecting)
 		if !wait(ctx, pause) {
 			return nil, "", false
 		}
@@ -212,7 +212,7 @@ func (w *worker) client(endpoint string, timeout time.Duration) (*storagenode.Cl
 	return storagenode.NewClient(endpoint, http)
 }
 
-func (w *worker) failed(err error, state State) {
+func (w *worker) failed(err error, state concern.State) {
 	now := w.fleet.now()
 	w.mu.Lock()
 	repeated := w.troubles.status == err.Error()
@@ -283,11 +283,11 @@ func (w *worker) round(ctx context.Context, api *storagenode.Client, discoveredI
 		return result
 	}
 	if err != nil {
-		w.failed(err, Unreachable)
+		w.failed(err, concern.Unreachable)
 		return result
 	}
 	if discoveredID != "" && status.NodeID != discoveredID {
-		w.failed(fmt.Errorf("%s was the API of node %s and is now that of node %s; it is looked for again", api.Endpoint(), short(discoveredID), short(status.NodeID)), Connecting)
+		w.failed(fmt.Errorf("%s was the API of node %s and is now that of node %s; it is looked for again", api.Endpoint(), short(discoveredID), short(status.NodeID)), concern.Connecting)
 		w.mu.Lock()
 		w.api = found{}
 		w.mu.Unlock()
@@ -369,16 +369,16 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 	poll.Slot = now.Truncate(poll.Interval)
 
 	w.mu.Lock()
-	w.facts.learn(*poll.Status, now)
+	learnFacts(&w.facts, *poll.Status, now)
 	if poll.Payout != nil {
 		cents := poll.Payout.CurrentMonth.Payout
 		w.facts.EstimatedCents = &cents
 	}
 	w.success = now
 	w.troubles.status = ""
-	state := Connected
+	state := concern.Connected
 	if took > current.InteractiveTimeout {
-		state = Slow
+		state = concern.Slow
 	}
 	w.setState(state, now)
 	facts := w.facts
@@ -386,7 +386,7 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 	w.mu.Unlock()
 
 	batch := &store.Batch{}
-	err := facts.put(batch, node.History)
+	err := putFacts(facts, batch, node.History)
 	for _, c := range concerns {
 		err = errors.Join(err, w.recordConcern(c, node, poll, batch))
 	}

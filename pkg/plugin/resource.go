@@ -13,6 +13,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
@@ -49,9 +50,9 @@ func guarded(next http.Handler) http.Handler {
 }
 
 type nodeEntry struct {
-	Name  string      `json:"name"`
-	Key   string      `json:"key"`
-	State fleet.State `json:"state"`
+	Name  string        `json:"name"`
+	Key   string        `json:"key"`
+	State concern.State `json:"state"`
 }
 
 // getNodes answers the configured nodes, for pickers.

@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/spf13/cobra"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
@@ -89,7 +90,7 @@ func settle(ctx context.Context, running *fleet.Fleet) {
 	defer ticker.Stop()
 	for {
 		waiting := slices.ContainsFunc(running.Statuses(), func(s fleet.Status) bool {
-			return s.State == fleet.Connecting && s.LastError == ""
+			return s.State == concern.Connecting && s.LastError == ""
 		})
 		if !waiting {
 			return
