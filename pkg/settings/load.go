@@ -68,12 +68,26 @@ func Load(jsonData []byte) (Settings, Report) {
 	loaded.Thresholds = top.thresholds(loaded.Thresholds, "the default")
 	loaded.IdleStop = days(top.wholeNumber("idleStopDays", idleStopBounds))
 	loaded.MemoryLimit = mebibytes(top.wholeNumber("memoryLimitMiB", memoryLimitBounds))
+	loaded.Backfill = hours(top.wholeNumber("backfillHours", backfillBounds))
 	if retention, ok := top.object("retention"); ok {
 		loaded.Retention = Retention{
-			Raw:    days(retention.wholeNumber("rawDays", rawDaysBounds)),
-			Rollup: days(retention.wholeNumber("rollupDays", rollupDaysBounds)),
+			Raw:        days(retention.wholeNumber("rawDays", rawDaysBounds)),
+			Rollup:     days(retention.wholeNumber("rollupDays", rollupDaysBounds)),
+			Minutes:    hours(retention.wholeNumber("minuteHours", minuteHoursBounds)),
+			TenMinutes: days(retention.wholeNumber("tenMinuteDays", tenMinuteDaysBounds)),
+			Hours:      days(retention.wholeNumber("hourDays", hourDaysBounds)),
+			Sizes:      days(retention.wholeNumber("sizeDays", sizeDaysBounds)),
+			Events:     days(retention.wholeNumber("eventDays", eventDaysBounds)),
 		}
 		retention.warnOfOthers()
+	}
+	if store, ok := top.object("store"); ok {
+		loaded.Store = StoreLimits{
+			MaxFuture: minutes(store.wholeNumber("maxFutureMinutes", maxFutureBounds)),
+			Flush:     milliseconds(store.wholeNumber("flushMilliseconds", flushBounds)),
+			Seal:      minutes(store.wholeNumber("sealMinutes", sealBounds)),
+		}
+		store.warnOfOthers()
 	}
 	loaded.Nodes = top.nodes(loaded)
 	top.warnOfOthers()
@@ -221,33 +235,6 @@ func (o *object) object(key string) (*object, bool) {
 		return nil, false
 	}
 	return &object{members: members, report: o.report, path: o.path + key + ".", spec: o.spec, index: o.index}, true
-}
-
-// thresholds merges what the object has under "thresholds" into those that hold
-// without it.
-func (o *object) thresholds(inherited Thresholds, inheritedName string) Thresholds {
-	given, ok := o.object("thresholds")
-	if !ok {
-		return inherited
-	}
-	limit := func(key string, standIn float64) float64 {
-		return given.number(key, lowestThreshold, highestThreshold, standIn, inheritedName, false)
-	}
-	merged := Thresholds{
-		AuditWarning:       limit("auditWarning", inherited.AuditWarning),
-		AuditCritical:      limit("auditCritical", inherited.AuditCritical),
-		SuspensionCritical: limit("suspensionCritical", inherited.SuspensionCritical),
-		OnlineWarning:      limit("onlineWarning", inherited.OnlineWarning),
-	}
-	given.warnOfOthers()
-	if merged.AuditCritical > merged.AuditWarning {
-		given.refuse("auditCritical",
-			fmt.Sprintf("%v is above auditWarning, which is %v", merged.AuditCritical, merged.AuditWarning),
-			fmt.Sprintf("write both so that auditCritical is not above auditWarning; until then %s %v and %v hold",
-				inheritedName, inherited.AuditCritical, inherited.AuditWarning))
-		merged.AuditWarning, merged.AuditCritical = inherited.AuditWarning, inherited.AuditCritical
-	}
-	return merged
 }
 
 // nodes reads the list of nodes. The settings already hold everything else.

@@ -35,13 +35,41 @@ type Settings struct {
 	IdleStop time.Duration
 	// MemoryLimit is how many bytes the stored history may take in memory.
 	MemoryLimit int64
-	Retention   Retention
+	// Backfill is how much of a log from before its node was added is read:
+	// this long back, nothing at 0, everything where it is negative.
+	Backfill  time.Duration
+	Retention Retention
+	Store     StoreLimits
+	Alerts    Alerts
 }
 
 // Retention says how long the history is kept.
 type Retention struct {
 	Raw    time.Duration // values as they were polled
 	Rollup time.Duration // their worst and last ones of each hour and day
+
+	// What is counted from the log, by the length of time that one count covers.
+	Minutes    time.Duration
+	TenMinutes time.Duration
+	Hours      time.Duration
+	Sizes      time.Duration // how the sizes of the pieces are distributed
+	Events     time.Duration // single events, as errors and restarts
+}
+
+// StoreLimits says how the history takes in what is written to it.
+type StoreLimits struct {
+	MaxFuture time.Duration // a time this far ahead of the clock is refused
+	Flush     time.Duration // how often what is new reaches the disk
+	Seal      time.Duration // after this long, a block of rows is packed
+}
+
+// Alerts says when a condition is told of, and to whom that is so.
+type Alerts struct {
+	// Flapping is how long a condition has to be gone before it counts as gone.
+	Flapping time.Duration
+	// Heartbeat is a URL to be asked as long as the nodes are watched, or
+	// empty. It may hold a token, so it belongs in no message.
+	Heartbeat string
 }
 
 // PollIntervals says how often a node's API is asked for what.
@@ -49,14 +77,6 @@ type PollIntervals struct {
 	Status  time.Duration
 	Scores  time.Duration
 	Payouts time.Duration
-}
-
-// Thresholds are score limits in percent; a score below its limit is bad.
-type Thresholds struct {
-	AuditWarning       float64
-	AuditCritical      float64
-	SuspensionCritical float64
-	OnlineWarning      float64
 }
 
 // Node is one storage node to watch.
@@ -70,6 +90,9 @@ type Node struct {
 	// API is the address of its HTTP API without a trailing slash; empty means
 	// that it has to be discovered.
 	API string
+	// Debug is the address of its debug port without a trailing slash, or
+	// empty.
+	Debug string
 	// Thresholds are the limits that hold for this node, its overrides merged
 	// into those of the data source.
 	Thresholds Thresholds
@@ -89,6 +112,7 @@ func (n Node) Equal(other Node) bool {
 		n.Key == other.Key &&
 		n.Log == other.Log &&
 		n.API == other.API &&
+		n.Debug == other.Debug &&
 		n.Thresholds == other.Thresholds &&
 		n.Retired == other.Retired &&
 		n.MaintenanceUntil.Equal(other.MaintenanceUntil) &&
@@ -109,18 +133,25 @@ func Default() Settings {
 			Scores:  seconds(scoresIntervalBounds.preset),
 			Payouts: seconds(payoutsIntervalBounds.preset),
 		},
-		Thresholds: Thresholds{
-			AuditWarning:       85,
-			AuditCritical:      70,
-			SuspensionCritical: 60,
-			OnlineWarning:      95,
-		},
+		Thresholds:  defaultThresholds(),
 		IdleStop:    days(idleStopBounds.preset),
 		MemoryLimit: mebibytes(memoryLimitBounds.preset),
+		Backfill:    hours(backfillBounds.preset),
 		Retention: Retention{
-			Raw:    days(rawDaysBounds.preset),
-			Rollup: days(rollupDaysBounds.preset),
+			Raw:        days(rawDaysBounds.preset),
+			Rollup:     days(rollupDaysBounds.preset),
+			Minutes:    hours(minuteHoursBounds.preset),
+			TenMinutes: days(tenMinuteDaysBounds.preset),
+			Hours:      days(hourDaysBounds.preset),
+			Sizes:      days(sizeDaysBounds.preset),
+			Events:     days(eventDaysBounds.preset),
 		},
+		Store: StoreLimits{
+			MaxFuture: minutes(maxFutureBounds.preset),
+			Flush:     milliseconds(flushBounds.preset),
+			Seal:      minutes(sealBounds.preset),
+		},
+		Alerts: Alerts{Flapping: minutes(flappingBounds.preset)},
 	}
 }
 
@@ -143,15 +174,26 @@ var (
 	memoryLimitBounds       = bounds{64, 65536, 512}
 	rawDaysBounds           = bounds{1, 400, 30}
 	rollupDaysBounds        = bounds{30, 3650, 400}
+	backfillBounds          = bounds{-1, 9600, 24}
+	minuteHoursBounds       = bounds{6, 720, 48}
+	tenMinuteDaysBounds     = bounds{2, 400, 14}
+	hourDaysBounds          = bounds{30, 3650, 400}
+	sizeDaysBounds          = bounds{2, 400, 30}
+	eventDaysBounds         = bounds{30, 3650, 400}
+	maxFutureBounds         = bounds{1, 1440, 60}
+	flushBounds             = bounds{100, 60000, 1000}
+	sealBounds              = bounds{5, 1440, 60}
+	flappingBounds          = bounds{0, 120, 5}
 )
 
-const (
-	lowestThreshold  = 0
-	highestThreshold = 100
-)
+func milliseconds(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
+func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
+
+func hours(n int) time.Duration { return time.Duration(n) * time.Hour }
+
 func mebibytes(n int) int64 { return int64(n) << 20 }
 
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+func days(n int) time.Duration { return time.Duration(n) * day }

@@ -22,6 +22,8 @@ const (
 	LogFile
 	// LogTCP: the log comes from a log forwarder over TCP.
 	LogTCP
+	// LogDocker: the log is that of a Docker container, asked of its daemon.
+	LogDocker
 )
 
 // String names the kind.
@@ -33,6 +35,8 @@ func (k SourceKind) String() string {
 		return "file"
 	case LogTCP:
 		return "tcp"
+	case LogDocker:
+		return "docker"
 	default:
 		return "SourceKind(" + strconv.Itoa(int(k)) + ")"
 	}
@@ -43,9 +47,15 @@ type Source struct {
 	Kind SourceKind
 	// Path is the log file's path, as written.
 	Path string
-	// Address is the log forwarder's host:port, an IPv6 host in brackets.
+	// Address is the log forwarder's host:port, an IPv6 host in brackets; of a
+	// container it is that of the Docker daemon, unix:///path or
+	// tcp://host:port, and empty for the daemon that Docker takes by default.
 	Address string
+	// Container is the container's name or id.
+	Container string
 }
+
+const dockerScheme = "docker://"
 
 // String gives the source as it stands in a node spec.
 func (s Source) String() string {
@@ -54,6 +64,11 @@ func (s Source) String() string {
 		return s.Path
 	case LogTCP:
 		return s.Address
+	case LogDocker:
+		if s.Address == "" {
+			return dockerScheme + s.Container
+		}
+		return dockerScheme + s.Container + "@" + s.Address
 	default:
 		return ""
 	}
