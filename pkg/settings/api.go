@@ -9,63 +9,76 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	longestAPI = 2048
-	mendAPI    = "write the address of the node's API, as in http://localhost:14002"
+const longestAPI = 2048
+
+// endpoint is one of a node's HTTP servers, as messages speak of its address.
+type endpoint struct {
+	field, name, example, mend string
+}
+
+var (
+	apiEndpoint   = endpoint{"api", "the API address", "http://localhost:14002", "write the address of the node's API, as in http://localhost:14002"}
+	debugEndpoint = endpoint{"debug", "the debug address", "http://localhost:5999", "write the address of the node's debug port, as in http://localhost:5999"}
 )
 
-// parseAPI reads the address of a node's API and returns it in its one usual form,
-// without a trailing slash. A path prefix, as behind a reverse proxy, is allowed;
-// what may be a secret is not.
-func parseAPI(text string) (string, *fault) {
+// parseAPI reads the address of a node's API.
+func parseAPI(text string) (string, *fault) { return apiEndpoint.parse(text) }
+
+// parse reads the address of a node's HTTP server and returns it in its one usual
+// form, without a trailing slash. A path prefix, as behind a reverse proxy, is
+// allowed; what may be a secret is not.
+func (e endpoint) parse(text string) (string, *fault) {
 	refuse := func(reason, mend string) (string, *fault) {
-		return "", &fault{field: "api", reason: reason, mend: mend}
+		return "", &fault{field: e.field, reason: reason, mend: mend}
 	}
 	text = strings.TrimSpace(text)
 	scheme, rest, found := strings.Cut(text, "://")
 	switch {
 	case text == "":
-		return refuse("the API address is empty", mendAPI)
+		return refuse(e.name+" is empty", e.mend)
 	case !utf8.ValidString(text):
-		return refuse("the API address is not valid UTF-8", mendAPI)
+		return refuse(e.name+" is not valid UTF-8", e.mend)
 	case len(text) > longestAPI:
-		return refuse(fmt.Sprintf("the API address has %d bytes, more than %d", len(text), longestAPI), mendAPI)
+		return refuse(fmt.Sprintf("%s has %d bytes, more than %d", e.name, len(text), longestAPI), e.mend)
 	case !found:
 		if _, bad := parseAddress(text); bad == nil {
-			return refuse("the API address "+quoted(text)+" does not begin with http:// or https://", "write http://"+text)
+			return refuse(e.name+" "+quotedPart(text)+" does not begin with http:// or https://", "write http://"+text)
 		}
-		return refuse("the API address "+quoted(text)+" does not begin with http:// or https://", mendAPI)
+		return refuse(e.name+" "+quotedPart(text)+" does not begin with http:// or https://", e.mend)
 	case !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https"):
-		return refuse("the scheme "+quoted(scheme)+" of the API address is not http or https", mendAPI)
+		return refuse("the scheme "+quoted(scheme)+" of "+e.name+" is not http or https", e.mend)
 	case strings.Contains(authority(rest), "@"):
-		return refuse("the API address contains a user name or password, which would be stored unprotected",
+		return refuse(e.name+" contains a user name or password, which would be stored unprotected",
 			"write the address without what stands before the @")
 	case isBareIPv6(authority(rest)):
-		return refuse("the IPv6 address in the API address has no brackets", "write it in brackets, as in http://[::1]:14002")
+		return refuse("the IPv6 address in "+e.name+" has no brackets", "write it in brackets, as in "+strings.Replace(e.example, "localhost", "[::1]", 1))
 	case strings.ContainsAny(rest, "?#"):
-		return refuse("the API address has a query or a fragment", "write the address only up to the ? or #")
+		return refuse(e.name+" has a query or a fragment", "write the address only up to the ? or #")
 	}
 
 	address, err := url.Parse(text)
 	if err != nil {
-		return refuse("the API address cannot be read: "+withoutURL(err), mendAPI)
+		return refuse(e.name+" cannot be read: "+withoutURL(err), e.mend)
 	}
 	if address.Host == "" || address.Hostname() == "" {
-		return refuse("the API address has no host", mendAPI)
+		return refuse(e.name+" has no host", e.mend)
 	}
 	if reason := checkHost(address.Hostname()); reason != "" {
-		return refuse("the API address is wrong: "+reason, mendAPI)
+		return refuse(e.name+" is wrong: "+reason, e.mend)
 	}
 	if _, port, found := strings.Cut(afterHost(address.Host), ":"); found {
 		if _, reason := parsePort(port); reason != "" {
-			return refuse("the API address is wrong: "+reason, "write a port from 1 to 65535, as in http://localhost:14002")
+			return refuse(e.name+" is wrong: "+reason, "write a port from 1 to 65535, as in "+e.example)
 		}
 	}
 	// URL.String knows how an IPv6 zone is escaped.
 	server := (&url.URL{Scheme: address.Scheme, Host: address.Host}).String()
 	prefix := strings.TrimRight(address.EscapedPath(), "/")
+	if e != apiEndpoint {
+		return server + prefix, nil
+	}
 	if bare, _, found := strings.Cut(prefix+"/", "/api/sno/"); found {
-		return refuse("the API address ends in /api/sno, which the plugin adds by itself", "write "+server+bare)
+		return refuse(e.name+" ends in /api/sno, which the plugin adds by itself", "write "+server+bare)
 	}
 	return server + prefix, nil
 }

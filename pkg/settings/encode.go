@@ -2,6 +2,8 @@ package settings
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -20,18 +22,31 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 			ScoresSeconds:  s.Poll.Scores.Seconds(),
 			PayoutsSeconds: s.Poll.Payouts.Seconds(),
 		},
-		Thresholds: thresholdsJSON{
-			AuditWarning:       &s.Thresholds.AuditWarning,
-			AuditCritical:      &s.Thresholds.AuditCritical,
-			SuspensionCritical: &s.Thresholds.SuspensionCritical,
-			OnlineWarning:      &s.Thresholds.OnlineWarning,
-		},
-		IdleStopDays:   s.IdleStop.Hours() / 24,
+		Thresholds:     s.Thresholds.document(nil),
+		IdleStopDays:   inDays(s.IdleStop),
 		MemoryLimitMiB: float64(s.MemoryLimit) / (1 << 20),
+		BackfillHours:  s.Backfill.Hours(),
 		Retention: retentionJSON{
-			RawDays:    s.Retention.Raw.Hours() / 24,
-			RollupDays: s.Retention.Rollup.Hours() / 24,
+			RawDays:       inDays(s.Retention.Raw),
+			RollupDays:    inDays(s.Retention.Rollup),
+			MinuteHours:   s.Retention.Minutes.Hours(),
+			TenMinuteDays: inDays(s.Retention.TenMinutes),
+			HourDays:      inDays(s.Retention.Hours),
+			SizeDays:      inDays(s.Retention.Sizes),
+			EventDays:     inDays(s.Retention.Events),
 		},
+		Store: storeJSON{
+			MaxFutureMinutes:  s.Store.MaxFuture.Minutes(),
+			FlushMilliseconds: s.Store.Flush.Milliseconds(),
+			SealMinutes:       s.Store.Seal.Minutes(),
+		},
+		Alerts: alertsJSON{
+			FlappingMinutes: s.Alerts.Flapping.Minutes(),
+			HeartbeatURL:    s.Alerts.Heartbeat,
+		},
+	}
+	if s.Backfill < 0 {
+		document.BackfillHours = -1
 	}
 	for _, node := range s.Nodes {
 		document.Nodes = append(document.Nodes, node.document(s.Thresholds))
@@ -46,15 +61,34 @@ type settingsJSON struct {
 	BackgroundTimeoutSeconds  float64           `json:"backgroundTimeoutSeconds"`
 	AllowRemoteAPI            bool              `json:"allowRemoteApi"`
 	PollIntervals             pollIntervalsJSON `json:"pollIntervals"`
-	Thresholds                thresholdsJSON    `json:"thresholds"`
+	Thresholds                numbersJSON       `json:"thresholds"`
 	IdleStopDays              float64           `json:"idleStopDays"`
 	MemoryLimitMiB            float64           `json:"memoryLimitMiB"`
+	BackfillHours             float64           `json:"backfillHours"`
 	Retention                 retentionJSON     `json:"retention"`
+	Store                     storeJSON         `json:"store"`
+	Alerts                    alertsJSON        `json:"alerts"`
 }
 
 type retentionJSON struct {
-	RawDays    float64 `json:"rawDays"`
-	RollupDays float64 `json:"rollupDays"`
+	RawDays       float64 `json:"rawDays"`
+	RollupDays    float64 `json:"rollupDays"`
+	MinuteHours   float64 `json:"minuteHours"`
+	TenMinuteDays float64 `json:"tenMinuteDays"`
+	HourDays      float64 `json:"hourDays"`
+	SizeDays      float64 `json:"sizeDays"`
+	EventDays     float64 `json:"eventDays"`
+}
+
+type storeJSON struct {
+	MaxFutureMinutes  float64 `json:"maxFutureMinutes"`
+	FlushMilliseconds int64   `json:"flushMilliseconds"`
+	SealMinutes       float64 `json:"sealMinutes"`
+}
+
+type alertsJSON struct {
+	FlappingMinutes float64 `json:"flappingMinutes"`
+	HeartbeatURL    string  `json:"heartbeatUrl,omitempty"`
 }
 
 type pollIntervalsJSON struct {
@@ -63,23 +97,52 @@ type pollIntervalsJSON struct {
 	PayoutsSeconds float64 `json:"payoutsSeconds"`
 }
 
-// thresholdsJSON has pointers because 0 is a threshold too.
-type thresholdsJSON struct {
-	AuditWarning       *float64 `json:"auditWarning,omitempty"`
-	AuditCritical      *float64 `json:"auditCritical,omitempty"`
-	SuspensionCritical *float64 `json:"suspensionCritical,omitempty"`
-	OnlineWarning      *float64 `json:"onlineWarning,omitempty"`
+// numbersJSON is an object of numbers that keeps their order.
+type numbersJSON []numberJSON
+
+type numberJSON struct {
+	key   string
+	value float64
+}
+
+// MarshalJSON writes the numbers as one object.
+func (n numbersJSON) MarshalJSON() ([]byte, error) {
+	object := []byte{'{'}
+	for i, number := range n {
+		if i > 0 {
+			object = append(object, ',')
+		}
+		object = strconv.AppendQuote(object, number.key)
+		value, err := json.Marshal(number.value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", number.key, err)
+		}
+		object = append(append(object, ':'), value...)
+	}
+	return append(object, '}'), nil
+}
+
+// document gives the thresholds, without those that are inherited anyway.
+func (t Thresholds) document(inherited *Thresholds) numbersJSON {
+	var numbers numbersJSON
+	for _, one := range thresholds {
+		if inherited == nil || one.get(t) != one.get(*inherited) {
+			numbers = append(numbers, numberJSON{one.key, one.get(t)})
+		}
+	}
+	return numbers
 }
 
 type nodeJSON struct {
 	Name             string            `json:"name"`
 	Log              string            `json:"log,omitempty"`
 	API              string            `json:"api,omitempty"`
+	Debug            string            `json:"debug,omitempty"`
 	Key              string            `json:"key,omitempty"`
 	Retired          bool              `json:"retired,omitempty"`
 	MaintenanceUntil string            `json:"maintenanceUntil,omitempty"`
 	MutedSatellites  map[string]string `json:"mutedSatellites,omitempty"`
-	Thresholds       *thresholdsJSON   `json:"thresholds,omitempty"`
+	Thresholds       numbersJSON       `json:"thresholds,omitempty"`
 }
 
 func (n Node) document(inherited Thresholds) nodeJSON {
@@ -87,27 +150,16 @@ func (n Node) document(inherited Thresholds) nodeJSON {
 		Name:            n.Name,
 		Log:             n.Log.String(),
 		API:             n.API,
+		Debug:           n.Debug,
 		Key:             n.Key,
 		Retired:         n.Retired,
 		MutedSatellites: n.MutedSatellites,
+		Thresholds:      n.Thresholds.document(&inherited),
 	}
 	if !n.MaintenanceUntil.IsZero() {
 		document.MaintenanceUntil = n.MaintenanceUntil.UTC().Format(time.RFC3339Nano)
 	}
-	own := func(limit, inherited float64) *float64 {
-		if limit == inherited {
-			return nil
-		}
-		return &limit
-	}
-	overrides := thresholdsJSON{
-		AuditWarning:       own(n.Thresholds.AuditWarning, inherited.AuditWarning),
-		AuditCritical:      own(n.Thresholds.AuditCritical, inherited.AuditCritical),
-		SuspensionCritical: own(n.Thresholds.SuspensionCritical, inherited.SuspensionCritical),
-		OnlineWarning:      own(n.Thresholds.OnlineWarning, inherited.OnlineWarning),
-	}
-	if overrides != (thresholdsJSON{}) {
-		document.Thresholds = &overrides
-	}
 	return document
 }
+
+func inDays(d time.Duration) float64 { return d.Hours() / 24 }

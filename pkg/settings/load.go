@@ -89,6 +89,7 @@ func Load(jsonData []byte) (Settings, Report) {
 		}
 		store.warnOfOthers()
 	}
+	loaded.Alerts = top.alerts(loaded.Alerts)
 	loaded.Nodes = top.nodes(loaded)
 	top.warnOfOthers()
 	return loaded, *report
@@ -279,6 +280,13 @@ func (o *object) nodes(loaded Settings) []Node {
 				mend:   "allow remote APIs (allowRemoteApi), or remove the address; until then the API is not asked",
 			})
 		}
+		if node.Debug != "" && !loaded.AllowsAPI(node.Debug) {
+			report(&fault{
+				field:  "debug",
+				reason: "the debug port is on another machine, and remote APIs are not allowed",
+				mend:   "allow remote APIs (allowRemoteApi), or remove the address; until then the debug port is not asked",
+			})
+		}
 		nodes = append(nodes, node)
 	}
 	assignKeys(nodes, nil)
@@ -341,7 +349,7 @@ func (o *object) asNode(inherited Thresholds) (*Node, bool) {
 		node.Name = name
 		fail(checkName(name), "name")
 	}
-	log, logIsText := o.text("log", "write the path of the log, or the host:port of a log forwarder, in quotes")
+	log, logIsText := o.text("log", "write the path of the log, the host:port of a log forwarder, or docker:// and a container's name, in quotes")
 	api, apiIsText := o.text("api", "write the address of the node's API in quotes, as in http://localhost:14002, or remove the key")
 	if logIsText {
 		source, bad := parseSource(log)
@@ -355,16 +363,31 @@ func (o *object) asNode(inherited Thresholds) (*Node, bool) {
 	}
 	if logIsText && apiIsText && log == "" && api == "" {
 		o.refuse("log", "the node has neither a log nor an API address",
-			"write a log (a path or the host:port of a log forwarder), an API address, or both")
+			"write a log (a path, the host:port of a log forwarder, or docker:// and a container's name), an API address, or both")
 	}
 	usable := len(o.report.Problems) == before
 
+	node.Debug = o.debug()
 	node.Key = o.key()
 	node.Retired = o.boolean("retired", false)
 	node.MaintenanceUntil = o.maintenanceUntil()
 	node.MutedSatellites = o.mutedSatellites()
 	node.Thresholds = o.thresholds(inherited, "the data source's")
 	return node, usable
+}
+
+// debug reads the address of the debug port. The node is watched without it too.
+func (o *object) debug() string {
+	const otherwise = ", or remove the key; until then the debug port is not asked"
+	text, ok := o.text("debug", debugEndpoint.mend+otherwise)
+	if !ok || text == "" {
+		return ""
+	}
+	address, bad := debugEndpoint.parse(text)
+	if bad != nil {
+		o.refuse("debug", bad.reason, bad.mend+otherwise)
+	}
+	return address
 }
 
 func (o *object) key() string {
@@ -439,6 +462,7 @@ func (o *object) warnOfShared(nodes []*Node) {
 	for _, node := range nodes {
 		check("log", node.Log.String(), node.Name)
 		check("API address", node.API, node.Name)
+		check("debug address", node.Debug, node.Name)
 	}
 }
 

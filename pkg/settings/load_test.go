@@ -93,7 +93,7 @@ func TestLoadEverything(t *testing.T) {
 	}
 	wantProblems := []settings.Problem{
 		{Index: 3, Spec: "Only: log:x", Field: "name", Reason: "the name contains a colon, which ends a name in a node spec", Mend: "choose a name without a colon"},
-		{Index: 3, Spec: "Only: log:x", Field: "log", Reason: `"x" is neither a file path nor host:port`, Mend: `write a path that begins with / or ./ or a drive (C:\), or the host:port of a log forwarder`},
+		{Index: 3, Spec: "Only: log:x", Field: "log", Reason: `"x" is neither a file path nor host:port`, Mend: `write a path that begins with / or ./ or a drive (C:\), the host:port of a log forwarder, or docker:// and a container's name`},
 	}
 	if diff := cmp.Diff(wantProblems, report.Problems); diff != "" {
 		t.Errorf("problems, -want +got:\n%s", diff)
@@ -158,11 +158,11 @@ func TestLoadReportsBadValues(t *testing.T) {
 		}},
 		{`{"nodes":[{},` + good + `]}`, []string{
 			`"nodes[0]:": name: the name is empty; give the node a name, for example My-Node`,
-			`"nodes[0]:": log: the node has neither a log nor an API address; write a log (a path or the host:port of a log forwarder), an API address, or both`,
+			`"nodes[0]:": log: the node has neither a log nor an API address; write a log (a path, the host:port of a log forwarder, or docker:// and a container's name), an API address, or both`,
 		}},
 		{`{"nodes":[{"name":5,"log":["/n.log"],"api":false},` + good + `]}`, []string{
 			`"nodes[0]:": name: it must be a text and is a number; write the node's name in quotes`,
-			`"nodes[0]:": log: it must be a text and is a list; write the path of the log, or the host:port of a log forwarder, in quotes`,
+			`"nodes[0]:": log: it must be a text and is a list; write the path of the log, the host:port of a log forwarder, or docker:// and a container's name, in quotes`,
 			`"nodes[0]:": api: it must be a text and is true or false; write the address of the node's API in quotes, as in http://localhost:14002, or remove the key`,
 		}},
 		{`{"nodes":[{"name":"N","log":"/n.log","api":"http://u:secret@h"},` + good + `]}`, []string{

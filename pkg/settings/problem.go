@@ -58,7 +58,10 @@ const longestShown = 200
 var (
 	// credentials are what stands before an @ and behind a scheme or a colon.
 	credentials = regexp.MustCompile(`(?s)(://).*@|(:)[^:@]*@`)
-	urlQuery    = regexp.MustCompile(`(?s)(://[^?#]*[?#]).*`)
+	// container is what stands before the @ of a Docker daemon and is no
+	// secret, at the beginning or behind a name.
+	container = regexp.MustCompile(`^(?:[^:]*:)?\s*(?i:docker)://[a-zA-Z0-9][a-zA-Z0-9_.-]*\s*@`)
+	urlQuery  = regexp.MustCompile(`(?s)(://[^?#]*[?#]).*`)
 )
 
 // showable makes an operator's text fit for a message: nothing in it that may
@@ -66,8 +69,9 @@ var (
 // to people who may not see the settings, so it masks rather too much.
 func showable(text string) string {
 	text = strings.ToValidUTF8(strings.TrimSpace(text), string(utf8.RuneError))
-	text = credentials.ReplaceAllString(text, "${1}${2}***@")
-	text = urlQuery.ReplaceAllString(text, "${1}***")
+	shown := container.FindString(text)
+	text = credentials.ReplaceAllString(text[len(shown):], "${1}${2}***@")
+	text = shown + urlQuery.ReplaceAllString(text, "${1}***")
 	if utf8.RuneCountInString(text) > longestShown {
 		text = string([]rune(text)[:longestShown]) + "…"
 	}

@@ -55,7 +55,19 @@ type Source struct {
 	Container string
 }
 
-const dockerScheme = "docker://"
+// Host is the machine that the log comes from, where it comes over TCP; empty
+// means this one.
+func (s Source) Host() string {
+	address := s.Address
+	if s.Kind == LogDocker {
+		address, _ = strings.CutPrefix(s.Address, tcpScheme)
+		if address == s.Address {
+			return ""
+		}
+	}
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
 
 // String gives the source as it stands in a node spec.
 func (s Source) String() string {
@@ -77,7 +89,7 @@ func (s Source) String() string {
 const (
 	longestPath = 4096
 	longestHost = 253
-	mendSource  = "write a path that begins with / or ./ or a drive (C:\\), or the host:port of a log forwarder"
+	mendSource  = "write a path that begins with / or ./ or a drive (C:\\), the host:port of a log forwarder, or docker:// and a container's name"
 )
 
 var (
@@ -107,6 +119,8 @@ func parseSource(text string) (Source, *fault) {
 			return Source{}, bad
 		}
 		return Source{Kind: LogFile, Path: text}, nil
+	case dockerStart.MatchString(text):
+		return parseDocker(text)
 	case urlStart.MatchString(text):
 		return Source{}, badSource(quoted(text)+" is a URL, not a log", mendSource)
 	}

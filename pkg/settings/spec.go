@@ -14,6 +14,8 @@ import (
 //	Remote:192.168.1.100:9999                               a TCP log forwarder
 //	Remote:[fd00::5]:9999:http://[fd00::5]:14002            an IPv6 host stands in brackets
 //	Win:C:\logs\node.log                                    a drive or \\server\share
+//	Docked:docker://storagenode                             the log of a Docker container
+//	Docked:docker://storagenode@tcp://10.0.0.5:2375         one of another Docker daemon, or @unix:///path
 //	Name::http://host:14002                                 the API alone
 //
 // The name ends at the first colon. A path may contain colons: it goes on to
@@ -105,10 +107,19 @@ func unwrap(line string) string {
 // Spec gives the node's name, log and API as a node spec.
 func (n Node) Spec() string {
 	spec := joinSpec(n.Name, n.Log.String(), n.API)
-	if n.Log.Kind == LogFile && n.API == "" {
-		if path, _, bad := splitPath(n.Log.Path); bad != nil || path != n.Log.Path {
-			spec += ":" // the end of the path would else be taken for an API
-		}
+	if n.API != "" {
+		return spec
+	}
+	split := splitPath
+	switch n.Log.Kind {
+	case LogFile:
+	case LogDocker:
+		split = splitDocker
+	default:
+		return spec
+	}
+	if source, _, bad := split(n.Log.String()); bad != nil || source != n.Log.String() {
+		spec += ":" // the end of the path would else be taken for an API
 	}
 	return spec
 }
@@ -164,37 +175,20 @@ func splitSpec(spec string) (name, source, api string, bad *fault) {
 		return "", "", "", checkName(name)
 	case !found, rest == "":
 		return "", "", "", badSource("there is no source after the name", "write "+quoted(name+":/var/log/storagenode.log"))
-	case isBareIPv6(rest):
-		// Before the next case, because ::1 begins with a colon as well.
-		source = rest
-	case rest[0] == ':':
+	case rest[0] == ':' && !isBareIPv6(rest): // ::1 begins with a colon as well
 		if api = strings.TrimSpace(rest[1:]); api == "" {
 			return "", "", "", badSource("there is neither a source nor an API address after the name",
 				"write "+quoted(name+":/var/log/storagenode.log")+" or "+quoted(name+"::http://localhost:14002"))
 		}
 	case isPath(rest):
 		source, api, bad = splitPath(rest)
+	case dockerStart.MatchString(rest):
+		source, api, bad = splitDocker(rest)
 	case urlStart.MatchString(rest):
 		bad = badSource("there is an API address where the source should be",
 			"write two colons before an API address without a log: "+quoted(name+"::"+rest))
-	case rest[0] == '[':
-		address, after, closed := strings.Cut(rest, "]")
-		if !closed {
-			source = rest
-			break
-		}
-		parts := strings.SplitN(after, ":", 3)
-		if len(parts) == 3 {
-			after, api = parts[0]+":"+parts[1], parts[2]
-		}
-		source = address + "]" + after
 	default:
-		parts := strings.SplitN(rest, ":", 3)
-		if len(parts) == 3 {
-			source, api = parts[0]+":"+parts[1], parts[2]
-		} else {
-			source = rest
-		}
+		source, api = splitForwarder(rest)
 	}
 	return name, source, strings.TrimSpace(api), bad
 }
@@ -239,7 +233,7 @@ func missingName(spec string) *fault {
 		return &fault{field: "name", reason: "the spec is empty", mend: "write " + quoted("My-Node:/var/log/storagenode.log")}
 	case webAddress.MatchString(spec):
 		return refuse("My-Node::" + spec)
-	case drivePath.MatchString(spec), isBareIPv6(spec):
+	case drivePath.MatchString(spec), isBareIPv6(spec), dockerSpec.MatchString(spec):
 		return refuse("My-Node:" + spec)
 	case spec[0] == '[' && bracket && isIP(address):
 		return refuse("My-Node:" + spec)

@@ -18,6 +18,10 @@ func tcp(address string) settings.Source {
 	return settings.Source{Kind: settings.LogTCP, Address: address}
 }
 
+func docker(container, daemon string) settings.Source {
+	return settings.Source{Kind: settings.LogDocker, Container: container, Address: daemon}
+}
+
 func TestParseNode(t *testing.T) {
 	for _, test := range []struct {
 		about string
@@ -66,6 +70,22 @@ func TestParseNode(t *testing.T) {
 		{"spaces around a forwarder", "N : 10.0.0.1 : 09999 : http://10.0.0.1:14002", "N", "n", tcp("10.0.0.1:9999"), "http://10.0.0.1:14002"},
 		{"an API's usual form", "N::HTTPS://Host.example/node1//", "N", "n", settings.Source{}, "https://Host.example/node1"},
 		{"the lowest and the highest port", "N:host:1:http://host:65535", "N", "n", tcp("host:1"), "http://host:65535"},
+		{"a container", "N:docker://storagenode", "N", "n", docker("storagenode", ""), ""},
+		{"a container and an API", "N:docker://storagenode:http://localhost:14002", "N", "n", docker("storagenode", ""), "http://localhost:14002"},
+		{"a container and an empty API", "N:docker://storagenode:", "N", "n", docker("storagenode", ""), ""},
+		{"a container's name with everything in it", "N:docker://0Storj_node.1-a", "N", "n", docker("0Storj_node.1-a", ""), ""},
+		{"a container of a socket", "N:docker://storagenode@unix:///var/run/docker.sock", "N", "n", docker("storagenode", "unix:///var/run/docker.sock"), ""},
+		{"a container of a socket, and an API", "N:docker://storagenode@unix:///var/run/docker.sock:http://localhost:14002", "N", "n", docker("storagenode", "unix:///var/run/docker.sock"), "http://localhost:14002"},
+		{"a socket with a colon", "N:docker://storagenode@unix:///run/a:b/d.sock:https://h", "N", "n", docker("storagenode", "unix:///run/a:b/d.sock"), "https://h"},
+		{"a socket that ends like a port", "N:docker://storagenode@unix:///run/d:14002:", "N", "n", docker("storagenode", "unix:///run/d:14002"), ""},
+		{"a socket that ends in a colon", "N:docker://storagenode@unix:///run/d::", "N", "n", docker("storagenode", "unix:///run/d:"), ""},
+		{"a socket with an @", "N:docker://storagenode@unix:///run/@d", "N", "n", docker("storagenode", "unix:///run/@d"), ""},
+		{"a container of another machine", "N:docker://storagenode@tcp://10.0.0.5:2375", "N", "n", docker("storagenode", "tcp://10.0.0.5:2375"), ""},
+		{"a container of another machine, and an API", "N:docker://storagenode@tcp://10.0.0.5:2375:http://10.0.0.5:14002", "N", "n", docker("storagenode", "tcp://10.0.0.5:2375"), "http://10.0.0.5:14002"},
+		{"a container behind IPv6, and an API", "N:docker://storagenode@tcp://[fd00::5]:2375:http://[fd00::5]:14002", "N", "n", docker("storagenode", "tcp://[fd00::5]:2375"), "http://[fd00::5]:14002"},
+		{"a container with spaces and capitals", " N : DOCKER:// storagenode @ TCP:// h : 02375 : http://h:1", "N", "n", docker("storagenode", "tcp://h:2375"), "http://h:1"},
+		{"a node named docker and a path", "docker://nas/n.log", "docker", "docker", file("//nas/n.log"), ""},
+		{"a forwarder named docker", "N:docker:9999", "N", "n", tcp("docker:9999"), ""},
 		{"a name in another script", "Узел 1:/n.log", "Узел 1", "node-ac31f1d8", file("/n.log"), ""},
 		{"a name with an emoji of several parts", "👨‍🌾 farm:/n.log", "👨‍🌾 farm", "farm", file("/n.log"), ""},
 	} {
@@ -76,7 +96,7 @@ func TestParseNode(t *testing.T) {
 			}
 			want := settings.Node{
 				Name: test.name, Key: test.key, Log: test.log, API: test.api,
-				Thresholds: settings.Thresholds{AuditWarning: 85, AuditCritical: 70, SuspensionCritical: 60, OnlineWarning: 95},
+				Thresholds: settings.Default().Thresholds,
 			}
 			if again, err := settings.ParseNode(got.Spec()); err != nil || !again.Equal(got) {
 				t.Errorf("its own spec %q is read as %+v, %v", got.Spec(), again, err)
@@ -90,7 +110,7 @@ func TestParseNode(t *testing.T) {
 
 func TestParseNodeRefuses(t *testing.T) {
 	const (
-		mendSource    = `write a path that begins with / or ./ or a drive (C:\), or the host:port of a log forwarder`
+		mendSource    = `write a path that begins with / or ./ or a drive (C:\), the host:port of a log forwarder, or docker:// and a container's name`
 		mendPort      = `write the log forwarder's port, a number from 1 to 65535, behind the host`
 		mendAPI       = `write the address of the node's API, as in http://localhost:14002`
 		mendAPIPort   = `write a port from 1 to 65535, as in http://localhost:14002`
@@ -99,6 +119,9 @@ func TestParseNodeRefuses(t *testing.T) {
 		mendUserInAPI = `write the address without what stands before the @`
 		query         = `the API address has a query or a fragment`
 		mendQuery     = `write the address only up to the ? or #`
+		mendDocker    = `write docker:// and the container's name, as in docker://storagenode`
+		mendDaemon    = `write the daemon's socket or its host and port, as in docker://storagenode@unix:///var/run/docker.sock or docker://storagenode@tcp://10.0.0.5:2375`
+		mendDockerTCP = `write its host and port, as in tcp://10.0.0.5:2375`
 		mendIPv6      = `write it in brackets, as in [::1]:9999`
 		mendPathEnd   = `; if it is the end of the path, end the spec with a colon`
 	)
@@ -153,6 +176,30 @@ func TestParseNodeRefuses(t *testing.T) {
 		{"a path with a NUL", "N:/n\x00.log", settings.Problem{Field: "source", Reason: `the path contains a control character`, Mend: `remove the control character`}},
 		{"a path that is no UTF-8", "N:/\xff.log", settings.Problem{Spec: "N:/\ufffd.log", Field: "source", Reason: `the path is not valid UTF-8`, Mend: `rename the file or its folder, or follow it through a link with a plain name`}},
 		{"a password in a source", "N:me:secret@host:9999", settings.Problem{Spec: "N:me:***@host:9999", Field: "source", Reason: `the port "***@host" is not a number`, Mend: mendPort}},
+
+		{"only a container", "docker://storagenode", settings.Problem{Field: "name", Reason: noName, Mend: `write a name and a colon before it: "My-Node:docker://storagenode"`}},
+		{"only a container and an API", "docker://storagenode:http://h:1", settings.Problem{Field: "name", Reason: noName, Mend: `write a name and a colon before it: "My-Node:docker://storagenode:http://h:1"`}},
+		{"no container", "N:docker://", settings.Problem{Field: "source", Reason: `there is no container after docker://`, Mend: mendDocker}},
+		{"no container, but a daemon", "N:docker://@unix:///run/d", settings.Problem{Spec: "N:docker://***@unix:///run/d", Field: "source", Reason: `there is no container after docker://`, Mend: mendDocker}},
+		{"no container, but an API", "N:docker://:http://h:1", settings.Problem{Field: "source", Reason: `there is no container after docker://`, Mend: mendDocker}},
+		{"a container with a slash", "N:docker:///storagenode", settings.Problem{Field: "source", Reason: `"/storagenode" is not the name of a container: it has two or more of the characters a-z, A-Z, 0-9, _, . and -, and begins with a letter or a digit`, Mend: mendDocker}},
+		{"a container of one letter", "N:docker://s", settings.Problem{Field: "source", Reason: `"s" is not the name of a container: it has two or more of the characters a-z, A-Z, 0-9, _, . and -, and begins with a letter or a digit`, Mend: mendDocker}},
+		{"a long name of a container", "N:docker://" + strings.Repeat("c", 256), settings.Problem{Spec: "N:docker://" + strings.Repeat("c", 189) + "…", Field: "source", Reason: `the name of the container has 256 bytes, more than 255`, Mend: mendDocker}},
+		{"a container and an API without a scheme", "N:docker://storagenode:h:14002", settings.Problem{Field: "api", Reason: `the API address "h:14002" does not begin with http:// or https://`, Mend: `write http://h:14002`}},
+		{"no daemon after the @", "N:docker://storagenode@", settings.Problem{Field: "source", Reason: `there is no address of a Docker daemon after the @`, Mend: mendDaemon + `, or leave the @ out`}},
+		{"no daemon after the @, but an API", "N:docker://storagenode@:http://h:1", settings.Problem{Field: "source", Reason: `there is no address of a Docker daemon after the @`, Mend: mendDaemon + `, or leave the @ out`}},
+		{"a daemon behind ssh", "N:docker://storagenode@ssh://me@host:http://h:1", settings.Problem{Spec: "N:docker://storagenode@ssh://***@host:http://h:1", Field: "source", Reason: `a Docker daemon behind ssh:// is not supported`, Mend: `let ssh -L forward the daemon's socket to this machine, and write docker://storagenode@unix:// and the path that it has here`}},
+		{"a daemon with another scheme", "N:docker://storagenode@http://10.0.0.5:2375", settings.Problem{Field: "source", Reason: `the scheme "http" of the Docker daemon's address is not unix or tcp`, Mend: mendDaemon}},
+		{"a daemon of Windows", "N:docker://storagenode@npipe:////./pipe/docker_engine", settings.Problem{Field: "source", Reason: `the scheme "npipe" of the Docker daemon's address is not unix or tcp`, Mend: mendDaemon}},
+		{"a daemon without a scheme", "N:docker://storagenode@10.0.0.5:2375", settings.Problem{Field: "source", Reason: `"10.0.0.5:2375" is not the address of a Docker daemon: it begins with neither unix:// nor tcp://`, Mend: mendDaemon}},
+		{"a socket without a scheme", "N:docker://storagenode@/run/d", settings.Problem{Field: "source", Reason: `there is no unix:// before the path of the Docker socket`, Mend: `write "unix:///run/d"`}},
+		{"a relative socket", "N:docker://storagenode@unix://run/d", settings.Problem{Field: "source", Reason: `the path of the Docker socket does not begin with a slash`, Mend: `write three slashes, as in unix:///var/run/docker.sock`}},
+		{"a port behind a socket", "N:docker://storagenode@unix:///run/d:14002", settings.Problem{Field: "api", Reason: `the API address "14002" does not begin with http:// or https://`, Mend: `write http://localhost:14002` + mendPathEnd}},
+		{"a socket with a NUL", "N:docker://storagenode@unix:///d\x00", settings.Problem{Field: "source", Reason: `the path contains a control character`, Mend: `remove the control character`}},
+		{"a daemon without a port", "N:docker://storagenode@tcp://host", settings.Problem{Field: "source", Reason: `the address of the Docker daemon is wrong: there is no port`, Mend: mendDockerTCP}},
+		{"a daemon with port 0", "N:docker://storagenode@tcp://host:0", settings.Problem{Field: "source", Reason: `the address of the Docker daemon is wrong: the port 0 is outside 1-65535`, Mend: mendDockerTCP}},
+		{"a daemon with a password", "N:docker://storagenode@tcp://me:secret@host:2375", settings.Problem{Spec: "N:docker://storagenode@tcp://***@host:2375", Field: "source", Reason: `the address of the Docker daemon is wrong: the port "***@host" is not a number`, Mend: mendDockerTCP}},
+		{"a password instead of a container", "N:docker://me:secret@host", settings.Problem{Spec: "N:docker://***@host", Field: "api", Reason: `the API address "***@host" does not begin with http:// or https://`, Mend: mendAPI}},
 
 		{"another scheme", "N:/n.log:ftp://host:21", settings.Problem{Field: "api", Reason: `the scheme "ftp" of the API address is not http or https`, Mend: mendAPI}},
 		{"another scheme without a log", "N::unix:///run/node.sock", settings.Problem{Field: "api", Reason: `the scheme "unix" of the API address is not http or https`, Mend: mendAPI}},
@@ -273,6 +320,22 @@ func TestParseSourceAndAPIAlone(t *testing.T) {
 	if _, err := settings.ParseSource("/n.log:http://h:14002"); err == nil {
 		t.Error("a path with an API behind it was taken for a path")
 	}
+	if source, err := settings.ParseSource(" docker://storagenode@tcp://10.0.0.5:2375 "); err != nil || source != docker("storagenode", "tcp://10.0.0.5:2375") {
+		t.Errorf("got %+v, %v", source, err)
+	}
+	for text, reason := range map[string]string{
+		"docker://storagenode:http://h:14002":             "write the API address in its own field, and \"docker://storagenode\" here",
+		"docker://storagenode@unix:///d:http://h:14002":   "write the API address in its own field, and \"docker://storagenode@unix:///d\" here",
+		"docker://storagenode@tcp://h:1:https://h:14002":  "write the API address in its own field, and \"docker://storagenode@tcp://h:1\" here",
+		"docker://storagenode:14002":                      "there is a colon in the name of the container",
+		"docker://me:secret@tcp://h:2375":                 "there is a colon in the name of the container",
+		"docker://storagenode@unix:///d:ftp://me:secret@": "write the API address in its own field",
+	} {
+		_, err := settings.ParseSource(text)
+		if err == nil || !strings.Contains(err.Error(), reason) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
 	if _, err := settings.ParseSource("http://h:14002"); err == nil {
 		t.Error("an API was taken for a log")
 	}
@@ -281,6 +344,24 @@ func TestParseSourceAndAPIAlone(t *testing.T) {
 	}
 	if _, err := settings.ParseAPI(""); err == nil {
 		t.Error("an empty API address was taken")
+	}
+}
+
+func TestSourceHost(t *testing.T) {
+	for source, want := range map[settings.Source]string{
+		{}:                    "",
+		file("/n.log"):        "",
+		tcp("10.0.0.5:9999"):  "10.0.0.5",
+		tcp("[fd00::5]:9999"): "fd00::5",
+		docker("c", ""):       "",
+		docker("c", "unix:///var/run/docker.sock"): "",
+		docker("c", "unix:///run/a:1"):             "",
+		docker("c", "tcp://10.0.0.5:2375"):         "10.0.0.5",
+		docker("c", "tcp://[::1]:2375"):            "::1",
+	} {
+		if got := source.Host(); got != want {
+			t.Errorf("the host of %q is %q, wanted %q", source, got, want)
+		}
 	}
 }
 
@@ -317,6 +398,7 @@ func FuzzParseNode(f *testing.F) {
 	for _, spec := range []string{
 		"My-Node:/var/log/storagenode.log:http://localhost:14002", "Remote:192.168.1.100:9999", "Name::https://host/prefix/",
 		`N:C:\logs\n.log:http://h`, `N:\\nas\n.log`, "N:[fe80::1%eth0]:9999:http://[fe80::1%25eth0]:1", "N:/mnt/a:b/n.log", "N:/n:http://u:p@h?q#f", ":", "::", "N:::1:9", "0:.0::", "N:/n:10:",
+		"N:docker://storagenode@unix:///var/run/docker.sock:http://h", "N:docker://c1@tcp://[::1]:2375:", " docker : //c1", "N:docker://c1@unix:///a:1:",
 	} {
 		f.Add(spec)
 	}
