@@ -2,7 +2,7 @@ package logsource
 
 import "time"
 
-// pace is how long a follower of files waits for what. Tests shorten it.
+// pace is how long a follower waits for what. Tests shorten it.
 type pace struct {
 	settle    time.Duration // between two looks at a file that is being written
 	fast      time.Duration // between two looks when the folder says nothing
@@ -12,6 +12,8 @@ type pace struct {
 	still     time.Duration // a file that grows so long after its rotation is still written
 	letGo     time.Duration // how long a rotated file that does not grow is kept open
 	staleGzip time.Duration // a .gz that was not changed for so long is complete
+
+	network networkPace // of the followers of other sources
 }
 
 var defaultPace = pace{
@@ -23,4 +25,5 @@ var defaultPace = pace{
 	still:     5 * time.Second,
 	letGo:     5 * time.Minute,
 	staleGzip: 2 * time.Second,
+	network:   defaultNetworkPace,
 }
