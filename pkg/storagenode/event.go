@@ -36,10 +36,10 @@ const (
 
 	UploadStarted
 	DownloadStarted
-	UploadEnded   // its Outcome says how
-	DownloadEnded // its Outcome says how
-	TransferTwin  // says again what another line said: not counted
-	PieceReadFailed
+	UploadEnded     // its Outcome says how
+	DownloadEnded   // its Outcome says how
+	TransferTwin    // says again what another line says: not counted
+	PieceReadFailed // says before a failed download what it failed of: not counted
 	PieceSavedFromTrash
 
 	ScoresUpdated
@@ -55,9 +55,13 @@ const (
 	OrdersFailed
 
 	BloomFilterReceived
+	RetainQueued
 	RetainPrepared
 	RetainFinished
+	RetainFailed
 
+	// One walk can have several lines of each of these: its own, and its subprocess's.
+	// Walker names the walker.
 	WalkerStarted
 	WalkerFinished
 	WalkerFailed
@@ -67,6 +71,8 @@ const (
 	TrashEmptyingFailed
 	ExpiredCollectionStarted
 	ExpiredCollected
+	ExpiredCollectionFailed
+	ExpiredPieceDeleted // one of them, in old versions
 
 	CompactionStarted
 	CompactionPassStarted
@@ -74,10 +80,14 @@ const (
 	CompactionRewritten
 	CompactionPassFinished
 	CompactionFinished
+	CompactionFailed
 	StoreDamaged // hashstore: unclean shutdown, mismatched tail, invalid records, trashed record read
 
+	MigrationReady    // the chore has begun
 	MigrationStarted  // pieces of a satellite are queued for migration to the hashstore
 	PieceMigrated     // one piece was
+	PieceNotMigrated  // one piece could not be
+	PiecesMigrated    // so many were since the last such line
 	MigrationQueued   // all is queued, it sleeps
 	MigrationCleaning // prefix folders were removed
 	MigrationFinished // the satellite's folder was removed
@@ -87,6 +97,7 @@ const (
 	ServiceRestarted
 	VersionOutdated
 	RunnerStopped
+	StorageUnusable // the storage folder cannot be read or written
 	RunFailed
 	NodeDied // a FATAL line
 
@@ -94,6 +105,8 @@ const (
 	DiskTooSmall
 	ClockSkewed
 	ClockInSync
+
+	kinds // how many there are
 )
 
 // Action is what a transfer is for.
@@ -110,6 +123,7 @@ const (
 	Delete
 	PutGracefulExit
 	OtherAction
+	actions // how many there are
 )
 
 // Outcome is how a transfer ended.
@@ -122,6 +136,7 @@ const (
 	OutcomeCanceled // the race was lost, or the client left
 	OutcomeFailed
 	OutcomeRejected // too many at once
+	outcomes        // how many there are
 )
 
 // Cause is why a transfer failed.

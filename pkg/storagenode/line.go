@@ -3,7 +3,6 @@ package storagenode
 import (
 	"bytes"
 	"time"
-	"unicode/utf8"
 )
 
 // Level is how bad the node finds what it says.
@@ -59,7 +58,10 @@ const (
 	NoMessage      LineReason = "no_message"
 	BadObject      LineReason = "broken_json"
 	OtherEncoding  LineReason = "other_encoding"
+	PrettyEncoding LineReason = "pretty_encoding"
+	CloudEncoding  LineReason = "gcloudlogging_encoding"
 	BadDockerEntry LineReason = "broken_docker_entry"
+	LostDockerPart LineReason = "unfinished_docker_line"
 )
 
 var lineReasonTexts = map[LineReason]string{
@@ -69,7 +71,10 @@ var lineReasonTexts = map[LineReason]string{
 	NoMessage:      "the line has no message",
 	BadObject:      "the line begins as JSON and is broken",
 	OtherEncoding:  "the line is JSON without the keys L, T and M: set log.encoding to console or json",
+	PrettyEncoding: "the line is in the encoding pretty, which has no date: set log.encoding to console or json",
+	CloudEncoding:  "the line is in the encoding gcloudlogging, which is not read here: set log.encoding to console or json",
 	BadDockerEntry: "the line is an entry of Docker's json-file driver and is broken",
+	LostDockerPart: "the line was split by Docker's json-file driver, and its end never came",
 }
 
 // LineError is why a line could not be parsed. It holds nothing of the line.
@@ -85,6 +90,8 @@ var (
 	errNoMessage      = &LineError{NoMessage}
 	errBadObject      = &LineError{BadObject}
 	errOtherEncoding  = &LineError{OtherEncoding}
+	errPrettyEncoding = &LineError{PrettyEncoding}
+	errCloudEncoding  = &LineError{CloudEncoding}
 	errBadDockerEntry = &LineError{BadDockerEntry}
 )
 
@@ -94,28 +101,39 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // in an entry of Docker's json-file driver. An end of line at its end does not
 // matter. Every error is a *LineError. What is common costs no allocation.
 func ParseLine(raw []byte) (Line, error) {
+	line, err := parseAny(raw)
+	if err != nil {
+		return Line{}, err
+	}
+	return line, nil
+}
+
+func parseAny(raw []byte) (Line, *LineError) {
 	raw = bytes.TrimPrefix(raw, byteOrderMark)
 	raw = bytes.TrimRight(raw, "\r\n")
 	if len(raw) == 0 {
 		return Line{}, errEmptyLine
 	}
 	if raw[0] != '{' {
-		return parseConsole(raw)
+		return parseConsole(raw, nil)
 	}
 	if bytes.HasPrefix(raw, dockerEntry) {
 		return parseDocker(raw)
 	}
-	return parseObject(raw)
+	return parseObject(raw, nil)
 }
 
 // parseConsole reads TIME ⇥ LEVEL ⇥ [LOGGER ⇥] [CALLER ⇥] MESSAGE [⇥ {JSON}].
-func parseConsole(raw []byte) (Line, error) {
+func parseConsole(raw []byte, texts *textTable) (Line, *LineError) {
 	column, rest, ok := bytes.Cut(raw, []byte{'\t'})
 	if !ok {
 		column, rest = raw, nil
 	}
 	var line Line
 	if line.Time, ok = parseTime(column); !ok {
+		if isPretty(column) {
+			return Line{}, errPrettyEncoding
+		}
 		return Line{}, errBadTime
 	}
 	column, rest, ok = bytes.Cut(rest, []byte{'\t'})
@@ -132,12 +150,12 @@ func parseConsole(raw []byte) (Line, error) {
 		rest = rest[:last]
 	}
 	if column, message, more := bytes.Cut(rest, []byte{'\t'}); more && !isCaller(column) && isLogger(column) {
-		line.Logger, rest = text(column), message
+		line.Logger, rest = texts.text(column), message
 	}
 	if column, message, more := bytes.Cut(rest, []byte{'\t'}); more && isCaller(column) {
-		line.Caller, rest = text(column), message
+		line.Caller, rest = texts.text(column), message
 	}
-	line.Message = text(rest)
+	line.Message = texts.text(rest)
 	return line, nil
 }
 
@@ -243,6 +261,19 @@ func parseZone(zone []byte) (time.Duration, bool) {
 	return offset, true
 }
 
+// isPretty says whether a column is a time of day, as the encoding pretty has it.
+func isPretty(column []byte) bool {
+	if len(column) != len("15:04:05.000") || column[2] != ':' || column[5] != ':' || column[8] != '.' {
+		return false
+	}
+	for i, c := range column {
+		if i != 2 && i != 5 && i != 8 && !isDigit(c) {
+			return false
+		}
+	}
+	return true
+}
+
 func digits(column []byte) (int, bool) {
 	number := 0
 	for _, c := range column {
@@ -257,15 +288,17 @@ func digits(column []byte) (int, bool) {
 // parseObject reads the JSON encoding: {"L":…,"T":…,"N":…,"C":…,"M":…, fields}.
 // It stops at the first field after the header, so a line that was cut later is
 // read all the same.
-func parseObject(raw []byte) (Line, error) {
+func parseObject(raw []byte, texts *textTable) (Line, *LineError) {
 	var line Line
-	var hasTime, hasLevel, hasMessage bool
+	var hasTime, hasLevel, hasMessage, hasSeverity, hasCloudMessage bool
 	pairs := objectScanner{rest: raw[1:]}
 	for pairs.next() {
 		if len(pairs.key) != 1 {
 			if hasTime && hasLevel && hasMessage {
 				break
 			}
+			hasSeverity = hasSeverity || string(pairs.key) == "severity"
+			hasCloudMessage = hasCloudMessage || string(pairs.key) == "message"
 			continue
 		}
 		switch pairs.key[0] {
@@ -285,20 +318,22 @@ func parseObject(raw []byte) (Line, error) {
 			hasLevel = true
 		case 'N':
 			value, _ := pairs.text()
-			line.Logger = text(value)
+			line.Logger = texts.text(value)
 		case 'C':
 			value, _ := pairs.text()
-			line.Caller = text(value)
+			line.Caller = texts.text(value)
 		case 'M':
 			value, ok := pairs.text()
 			if !ok {
 				return Line{}, errNoMessage
 			}
-			line.Message, hasMessage = text(value), true
+			line.Message, hasMessage = texts.text(value), true
 		}
 	}
 	switch {
 	case hasTime && hasLevel && hasMessage:
+	case hasSeverity && hasCloudMessage:
+		return Line{}, errCloudEncoding
 	case pairs.broken:
 		return Line{}, errBadObject
 	default:
@@ -314,7 +349,7 @@ var dockerEntry = []byte(`{"log":`)
 
 // parseDocker reads {"log":"…\n","stream":"stderr","time":"…"}. The time of the
 // line within is the node's, and is the one that counts.
-func parseDocker(raw []byte) (Line, error) {
+func parseDocker(raw []byte) (Line, *LineError) {
 	pairs := objectScanner{rest: raw[1:]}
 	if !pairs.next() {
 		return Line{}, errBadDockerEntry
@@ -328,42 +363,9 @@ func parseDocker(raw []byte) (Line, error) {
 		return Line{}, errEmptyLine
 	}
 	if inner[0] == '{' {
-		return parseObject(inner)
+		return parseObject(inner, nil)
 	}
-	return parseConsole(inner)
-}
-
-// commonTexts are the messages and loggers of nearly every line: found here, they
-// need no memory of their own.
-var commonTexts = func() map[string]string {
-	common := make(map[string]string)
-	for _, text := range []string{
-		"piecestore", "reputation:service", "contact:service", "contact:endpoint", "orders", "retain", "hashstore",
-		"collector", "bandwidth", "pieces", "pieces:trash", "blobscache", "db", "lazyfilewalker.gc-filewalker.trash-handler",
-		"uploaded", "downloaded", "upload started", "download started",
-		"upload canceled", "download canceled", "upload failed", "download failed",
-		"upload canceled (race lost or node shutdown)", "download canceled (race lost or node shutdown)",
-		"upload rejected, too many requests", "upload internal error",
-		"node scores updated", "node scores worsened", "ping satellite failed ", "pinged",
-		"trashing piece", "About to move piece to trash", "blob not found; will not trash", "file found in trash",
-		"Persisting bandwidth usage cache to db", "expired pieces collection started", "expired pieces collection completed",
-		"delete expired", "deleted expired piece", "delete piece sent to trash", "deleted",
-	} {
-		common[text] = text
-	}
-	return common
-}()
-
-// text makes a string of a column, without an allocation for a common one, and
-// always valid UTF-8.
-func text(column []byte) string {
-	if known, ok := commonTexts[string(column)]; ok {
-		return known
-	}
-	if !utf8.Valid(column) {
-		return string(bytes.ToValidUTF8(column, []byte("\uFFFD")))
-	}
-	return string(column)
+	return parseConsole(inner, nil)
 }
 
 // NodeStarted gives the node's id of the line `Node <id> started`, which a node

@@ -301,7 +301,7 @@ func TestParseLineGivesTheReason(t *testing.T) {
 		{"level alone", "2026-11-22T22:23:07Z\tINFO", storagenode.NoMessage},
 		{"level and tab", "2026-11-22T22:23:07Z\tINFO\t", storagenode.NoMessage},
 		{"pretty encoding", "22:23:07 INFO x", storagenode.BadTime},
-		{"gcloudlogging encoding", `{"severity":"INFO","timestamp":"2026-11-22T22:23:07Z","message":"x"}`, storagenode.OtherEncoding},
+		{"gcloudlogging encoding", `{"severity":"INFO","timestamp":"2026-11-22T22:23:07Z","message":"x"}`, storagenode.CloudEncoding},
 		{"empty object", `{}`, storagenode.OtherEncoding},
 		{"JSON without a message", `{"L":"INFO","T":"2026-11-22T22:23:07Z","a":1}`, storagenode.OtherEncoding},
 		{"JSON, bad time", `{"L":"INFO","T":"yesterday","M":"x"}`, storagenode.BadTime},

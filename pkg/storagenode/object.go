@@ -2,7 +2,8 @@ package storagenode
 
 import (
 	"bytes"
-	"encoding/json"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // objectScanner goes over the pairs of one JSON object, as far as it is whole. It
@@ -77,15 +78,30 @@ func stringEnd(raw []byte) int {
 	if len(raw) == 0 || raw[0] != '"' {
 		return -1
 	}
-	for i := 1; i < len(raw); i++ {
-		switch raw[i] {
-		case '"':
-			return i + 1
-		case '\\':
-			i++
+	end := closingQuote(raw, 1)
+	if end < 0 {
+		return -1
+	}
+	return end + 1
+}
+
+// closingQuote is where the string ends whose inside begins at from, or -1. It jumps from
+// quote to quote: the long stacks in errorVerbose have next to none.
+func closingQuote(raw []byte, from int) int {
+	for at := from; ; at++ {
+		jump := bytes.IndexByte(raw[at:], '"')
+		if jump < 0 {
+			return -1
+		}
+		at += jump
+		first := at
+		for first > from && raw[first-1] == '\\' {
+			first--
+		}
+		if (at-first)%2 == 0 {
+			return at
 		}
 	}
-	return -1
 }
 
 // valueEnd is the length of the JSON value at the beginning, or -1. It looks for
@@ -120,41 +136,78 @@ func valueEnd(raw []byte) int {
 	return -1
 }
 
-// unescape gives the text of a JSON string with escapes. The simple ones, of which
-// each line in Docker's log has several, are done by hand.
+// unescape gives the text of a JSON string with escapes.
 func unescape(quoted []byte) ([]byte, bool) {
-	plain := make([]byte, 0, len(quoted))
-	inside := quoted[1 : len(quoted)-1]
-	for i := 0; i < len(inside); i++ {
-		c := inside[i]
-		if c != '\\' {
-			plain = append(plain, c)
-			continue
+	return appendUnescaped(make([]byte, 0, len(quoted)), quoted[1:len(quoted)-1])
+}
+
+// appendUnescaped appends the text of the inside of a JSON string. It is false where an
+// escape is none.
+func appendUnescaped(plain, inside []byte) ([]byte, bool) {
+	for {
+		run := bytes.IndexByte(inside, '\\')
+		if run < 0 {
+			return append(plain, inside...), true
 		}
-		if i++; i == len(inside) {
+		plain, inside = append(plain, inside[:run]...), inside[run:]
+		var width int
+		if plain, width = appendEscape(plain, inside); width == 0 {
 			return nil, false
 		}
-		switch c = inside[i]; c {
-		case '"', '\\', '/':
-			plain = append(plain, c)
-		case 'n':
-			plain = append(plain, '\n')
-		case 't':
-			plain = append(plain, '\t')
-		case 'r':
-			plain = append(plain, '\r')
-		case 'b':
-			plain = append(plain, '\b')
-		case 'f':
-			plain = append(plain, '\f')
-		default:
-			// \u and its surrogate pairs, or garbage.
-			var decoded string
-			if json.Unmarshal(quoted, &decoded) != nil {
-				return nil, false
-			}
-			return []byte(decoded), true
+		inside = inside[width:]
+	}
+}
+
+// appendEscape appends what the escape at the beginning stands for, and gives its width;
+// 0 where it is none.
+func appendEscape(plain, escape []byte) ([]byte, int) {
+	if len(escape) < 2 {
+		return plain, 0
+	}
+	switch c := escape[1]; c {
+	case '"', '\\', '/':
+		return append(plain, c), 2
+	case 'n':
+		return append(plain, '\n'), 2
+	case 't':
+		return append(plain, '\t'), 2
+	case 'r':
+		return append(plain, '\r'), 2
+	case 'b':
+		return append(plain, '\b'), 2
+	case 'f':
+		return append(plain, '\f'), 2
+	}
+	first := unicodeEscape(escape)
+	if first < 0 {
+		return plain, 0
+	}
+	if utf16.IsSurrogate(first) {
+		if both := utf16.DecodeRune(first, unicodeEscape(escape[6:])); both != utf8.RuneError {
+			return utf8.AppendRune(plain, both), 12
 		}
 	}
-	return plain, true
+	return utf8.AppendRune(plain, first), 6 // half a pair becomes U+FFFD
+}
+
+// unicodeEscape is the number in the escape \uXXXX at the beginning, or -1.
+func unicodeEscape(escape []byte) rune {
+	if len(escape) < 6 || escape[0] != '\\' || escape[1] != 'u' {
+		return -1
+	}
+	number := rune(0)
+	for _, c := range escape[2:6] {
+		switch {
+		case isDigit(c):
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return -1
+		}
+		number = number<<4 | rune(c)
+	}
+	return number
 }
