@@ -6,32 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strconv"
-	"strings"
-	"time"
 )
-
-// A chunk holds the rows of one group in one window. Roll-ups have fewer rows,
-// so their windows are longer: a chunk's fixed cost is then spread over as many.
-const (
-	window       = 10 * 24 * time.Hour
-	hourlyWindow = 10 * window
-	dailyWindow  = 100 * window
-)
-
-// windowLength is the length of a group's windows in milliseconds.
-func windowLength(group string) int64 {
-	switch step := rollupStep(group); {
-	case step >= 24*time.Hour:
-		return dailyWindow.Milliseconds()
-	case step >= time.Hour:
-		return hourlyWindow.Milliseconds()
-	}
-	return window.Milliseconds()
-}
-
-// windowOf is the start of the window of a group that a time lies in.
-func windowOf(group string, t int64) int64 { return floorTo(t, windowLength(group)) }
 
 // chunk is the decoded head of a sealed block of rows: which commits it
 // contains, its times, and where each column's bytes are. Columns are decoded
@@ -47,8 +22,8 @@ type chunk struct {
 	eventData        []byte
 }
 
-// Version 1 had no histograms and no events.
-const chunkVersion = 2
+// Version 1 had no histograms and no events, version 2 no packed columns.
+const chunkVersion = 3
 
 // table is rows on their way into or out of chunks: ascending times, one slice
 // of values a column, NaN where a row said nothing of it.
@@ -218,21 +193,4 @@ func (c *chunk) addTo(h *groupHead) error {
 		h.addEvent(e)
 	}
 	return err
-}
-
-func chunkKey(group string, window int64, to uint64) string {
-	return chunkPrefix(group) + fmt.Sprintf("%013d:%016x", window, to)
-}
-
-func chunkPrefix(group string) string { return "c:" + group + ":" }
-
-// chunkPlace reads a chunk's group and window from its key.
-func chunkPlace(key string) (group string, window int64, ok bool) {
-	rest, found := strings.CutPrefix(key, "c:")
-	if !found || len(rest) < 32 {
-		return "", 0, false
-	}
-	at := len(rest) - 31 // ":<13 digits>:<16 digits>"
-	window, err := strconv.ParseInt(rest[at+1:at+14], 10, 64)
-	return rest[:at], window, err == nil && rest[at] == ':'
 }

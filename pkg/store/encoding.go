@@ -158,11 +158,12 @@ func (d *decoder) times() []int64 {
 }
 
 // A column is written as runs of equal values, because most series of a node
-// change far less often than they are asked. Two ways to write a run's value
-// compete, the shorter is kept.
+// change far less often than they are asked, or packed, because counts change all
+// the time. Of the ways to write it the shortest is kept.
 const (
-	columnXOR     = 1 // the bits that differ from the run before
-	columnInteger = 2 // the difference from the run before, for whole numbers
+	columnXOR     = 1 // runs: the bits that differ from the run before
+	columnInteger = 2 // runs: the difference from the run before, for whole numbers
+	columnPacked  = 3 // for counts, see packed.go
 )
 
 var missing = math.NaN()
@@ -173,11 +174,14 @@ func sameValue(a, b float64) bool {
 }
 
 func appendColumn(b []byte, values []float64) []byte {
-	xor := appendColumnXOR([]byte{columnXOR}, values)
-	if whole, ok := appendColumnInteger([]byte{columnInteger}, values); ok && len(whole) < len(xor) {
-		return append(b, whole...)
+	shortest := appendColumnXOR([]byte{columnXOR}, values)
+	if whole, ok := appendColumnInteger([]byte{columnInteger}, values); ok && len(whole) < len(shortest) {
+		shortest = whole
 	}
-	return append(b, xor...)
+	if packed, ok := appendColumnPacked([]byte{columnPacked}, values); ok && len(packed) < len(shortest) {
+		shortest = packed
+	}
+	return append(b, shortest...)
 }
 
 func runLength(values []float64) int {
@@ -236,6 +240,10 @@ func appendColumnInteger(b []byte, values []float64) ([]byte, bool) {
 func (d *decoder) runs(n int, f func(from, to int, value float64)) {
 	kind := d.bytes(1)
 	if kind == nil {
+		return
+	}
+	if kind[0] == columnPacked {
+		d.packed(n, f)
 		return
 	}
 	var previous uint64

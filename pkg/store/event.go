@@ -43,7 +43,7 @@ func (s *Store) Events(ctx context.Context, from, to int64, kind string) ([]Even
 	if err != nil {
 		return nil, err
 	}
-	head := newGroupHead()
+	head := &groupHead{}
 	for _, p := range parts {
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -7,12 +7,11 @@ import (
 
 // groupHead holds the rows of one group that no chunk contains yet.
 type groupHead struct {
+	additive   bool // whether values of one time and column add up
 	numbers    columnSet
 	histograms columnSet
 	rows       []row // ascending by time
 }
-
-func newGroupHead() *groupHead { return &groupHead{} }
 
 // columnSet numbers the columns of one kind.
 type columnSet struct {
@@ -56,6 +55,9 @@ func (h *groupHead) set(time int64, column int, value float64) {
 	for len(r.values) <= column {
 		r.values = append(r.values, missing)
 	}
+	if old := r.values[column]; h.additive && old == old {
+		value += old
+	}
 	r.values[column] = value
 }
 
@@ -63,6 +65,12 @@ func (h *groupHead) setHistogram(time int64, column int, value *Histogram) {
 	r := h.row(time)
 	for len(r.histograms) <= column {
 		r.histograms = append(r.histograms, nil)
+	}
+	if old := r.histograms[column]; h.additive && old != nil {
+		// Readers may have the old one.
+		sum := old.Clone()
+		sum.Merge(value)
+		value = sum
 	}
 	r.histograms[column] = value
 }
@@ -86,7 +94,7 @@ func (h *groupHead) add(r batchRow) {
 	}
 }
 
-// addHead puts the rows of another head over those that are there.
+// addHead puts the rows of another head over those that are there, or adds them up.
 func (h *groupHead) addHead(newer *groupHead) {
 	for _, r := range newer.rows {
 		for c, v := range r.values {

@@ -23,19 +23,21 @@ func (s *Store) Histograms(ctx context.Context, r Range, into func(Column) Colum
 	if err != nil {
 		return nil, err
 	}
-	segments := s.segments(r, from, func(step int64) bool { return r.Step > 0 && r.Step%step == 0 })
-	return s.readHistograms(ctx, r, segments, into)
+	return retried(func() (*HistogramResult, error) {
+		segments := s.segments(r, from, func(step int64) bool { return r.Step > 0 && r.Step%step == 0 })
+		return s.readHistograms(ctx, r, segments, into)
+	})
 }
 
 func (s *Store) readHistograms(ctx context.Context, r Range, segments []segment, into func(Column) Column) (*HistogramResult, error) {
-	merged := newGroupHead()
+	merged := &groupHead{}
 	for _, segment := range segments {
 		parts, err := s.parts(ctx, segment)
 		if err != nil {
 			return nil, err
 		}
-		// A row in several parts counts once, with its latest values.
-		rows := newGroupHead()
+		// A row in several parts counts once, with its latest values, or added up.
+		rows := &groupHead{additive: s.policy(segment.group).Additive}
 		for _, p := range parts {
 			if err := ctx.Err(); err != nil {
 				return nil, err

@@ -4,23 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/tidwall/buntdb"
 )
-
-type place struct {
-	group  string
-	window int64
-}
 
 // loading is what the opening learns from the file.
 type loading struct {
 	damaged    []string // keys whose values are not what was written
 	superseded []string // chunks that a merged one contains
 	chunks     map[place][]chunkRange
-	contained  map[place]uint64 // up to which sequence chunks contain this place
-	newest     uint64           // the highest sequence that any chunk or document names
+	contained  map[place]uint64   // up to which sequence chunks contain this place
+	covered    map[string][]place // the places of a group that chunks contain
+	newest     uint64             // the highest sequence that any chunk or document names
 	sealed     uint64
 	commits    []string // keys, ascending
 	values     []string
@@ -35,7 +32,7 @@ type chunkRange struct {
 // load verifies every value, drops what is damaged or superseded, and replays
 // the commits that no chunk contains.
 func (s *Store) load() error {
-	l := &loading{chunks: map[place][]chunkRange{}, contained: map[place]uint64{}}
+	l := &loading{chunks: map[place][]chunkRange{}, contained: map[place]uint64{}, covered: map[string][]place{}}
 	err := s.db.View(func(tx *buntdb.Tx) error {
 		return tx.Ascend("", func(key, value string) bool {
 			s.loadEntry(l, key, value)
@@ -94,14 +91,16 @@ func (s *Store) loadEntry(l *loading, key, value string) {
 		s.documents[key[2:]] = storedDocument{sequence: sequence, value: append([]byte{}, payload...)}
 		l.newest = max(l.newest, sequence)
 	case key[:2] == "c:":
-		group, window, ok := chunkPlace(key)
+		at, ok := chunkPlace(key)
 		c, err := decodeChunk(value)
 		if err != nil || !ok {
 			l.damaged = append(l.damaged, key)
 			return
 		}
 		s.status.Chunks++
-		at := place{group, window}
+		if l.contained[at] == 0 {
+			l.covered[at.group] = append(l.covered[at.group], at)
+		}
 		l.chunks[at] = append(l.chunks[at], chunkRange{key, c.from, c.to})
 		l.contained[at] = max(l.contained[at], c.to)
 		l.newest = max(l.newest, c.to)
@@ -122,6 +121,7 @@ func (s *Store) replay(l *loading) (finished []string) {
 	s.sealed = l.sealed
 	s.contained = l.contained
 	s.sequence = max(l.sealed, l.newest)
+	s.visible = s.sequence
 	aside := 0
 	for i, key := range l.commits {
 		sequence, batch, err := decodeCommit(l.values[i])
@@ -152,18 +152,21 @@ func (s *Store) replay(l *loading) (finished []string) {
 }
 
 func (s *Store) replayCommit(l *loading, sequence uint64, batch *Batch) {
-	kept := &Batch{}
-	for _, r := range batch.rows {
-		if l.contained[place{r.group, windowOf(r.group, r.time)}] < sequence {
-			kept.rows = append(kept.rows, r)
-		}
-	}
+	kept := &Batch{rows: batch.rows}
 	for _, doc := range batch.documents {
 		if s.documents[doc.key].sequence < sequence {
 			kept.documents = append(kept.documents, doc)
 		}
 	}
-	s.apply(kept, sequence)
+	s.apply(kept, sequence, func(group string, time int64) bool { return l.contains(group, time, sequence) })
+}
+
+// contains says whether a chunk contains what a commit said of a group at a time. It
+// goes by the chunks' windows: what is given to rows now may be of another length.
+func (l *loading) contains(group string, time int64, sequence uint64) bool {
+	return slices.ContainsFunc(l.covered[group], func(p place) bool {
+		return p.window <= time && time < p.end() && l.contained[p] >= sequence
+	})
 }
 
 // keepDamaged copies the file before damaged values are dropped from it.

@@ -28,14 +28,18 @@ func (s *Store) boundMemory() error {
 	var total int64
 	var chunks []sizedChunk
 	count := 0
+	now := s.options.Now()
 	err := s.view(func(tx *buntdb.Tx) error {
 		return tx.Ascend("", func(key, value string) bool {
 			size := int64(len(key) + len(value) + itemOverhead)
 			total += size
-			if group, start, ok := chunkPlace(key); ok {
+			if in, ok := chunkPlace(key); ok {
 				count++
-				if rollupStep(group) == 0 && group != eventsGroup {
-					chunks = append(chunks, sizedChunk{key, place{group, start}, size})
+				// Of counts that add up, the window that is still open stays: it would only
+				// come back.
+				open := in.additive && in.end() > now.UnixMilli()
+				if rollupStep(in.group) == 0 && in.group != eventsGroup && !open {
+					chunks = append(chunks, sizedChunk{key, in, size})
 				}
 			}
 			return true
@@ -46,6 +50,7 @@ func (s *Store) boundMemory() error {
 	}
 	limit := s.limits.Load().MemoryLimit
 	var shed []string
+	givenUp := map[string]int64{}
 	if limit > 0 && total > limit {
 		slices.SortFunc(chunks, func(a, b sizedChunk) int {
 			if a.window != b.window {
@@ -60,9 +65,12 @@ func (s *Store) boundMemory() error {
 				break
 			}
 			shed = append(shed, c.key)
+			if c.additive {
+				givenUp[c.group] = max(givenUp[c.group], c.end())
+			}
 			total -= c.bytes
 		}
-		if err := s.drop(shed); err != nil {
+		if err := s.dropGivingUp(shed, givenUp); err != nil {
 			return err
 		}
 		s.options.Report(fmt.Sprintf("the store %s passed its memory limit of %.1f MiB: the %d oldest chunks of rows as recorded were dropped, roll-ups stay; raise the limit to keep more", s.path, float64(limit)/(1<<20), len(shed)))

@@ -114,8 +114,8 @@ func BenchmarkOpeningAHundredNodes(b *testing.B) {
 	for n := 1; n < copies; n++ {
 		err := s.update(false, func(tx *buntdb.Tx) error {
 			for i, key := range keys {
-				if group, window, ok := chunkPlace(key); ok {
-					if _, _, err := tx.Set(chunkKey(fmt.Sprintf("%s-%d", group, n), window, s.sealed), values[i], nil); err != nil {
+				if in, ok := chunkPlace(key); ok {
+					if _, _, err := tx.Set(chunkKey(place{group: fmt.Sprintf("%s-%d", in.group, n), window: in.window}, s.sealed), values[i], nil); err != nil {
 						return err
 					}
 				}

@@ -61,12 +61,19 @@ func (r Range) begin() (int64, error) {
 
 // Read answers a range. It ends with the context's error when that is done.
 func (s *Store) Read(ctx context.Context, r Range) (*Result, error) {
+	return retried(func() (*Result, error) { return s.read(ctx, r) })
+}
+
+func (s *Store) read(ctx context.Context, r Range) (*Result, error) {
 	from, err := r.begin()
 	if err != nil {
 		return nil, err
 	}
 	segments := []segment{{group: r.Group, from: from, to: r.To + 1}}
-	if slices.Contains(s.policy(r.Group).Aggregates, r.Aggregate) {
+	switch policy := s.policy(r.Group); {
+	case policy.Additive && r.Aggregate == Sum:
+		segments = s.segments(r, from, func(step int64) bool { return r.Step > 0 && r.Step%step == 0 })
+	case !policy.Additive && slices.Contains(policy.Aggregates, r.Aggregate):
 		segments = s.segments(r, from, func(step int64) bool { return 2*step <= r.Step || r.Step > 0 && r.Step%step == 0 })
 	}
 	if r.Step == 0 {
@@ -77,7 +84,7 @@ func (s *Store) Read(ctx context.Context, r Range) (*Result, error) {
 
 // readRows answers every row of the segments.
 func (s *Store) readRows(ctx context.Context, r Range, segments []segment) (*Result, error) {
-	head := newGroupHead()
+	head := &groupHead{additive: s.policy(r.Group).Additive}
 	for _, part := range segments {
 		parts, err := s.parts(ctx, part)
 		if err != nil {
@@ -99,9 +106,10 @@ func (s *Store) readSteps(ctx context.Context, r Range, segments []segment) (*Re
 		if err != nil {
 			return nil, err
 		}
-		if overlapping(parts) {
-			// A row in several parts counts once, with its latest values.
-			head := newGroupHead()
+		additive := s.policy(segment.group).Additive
+		if !(additive && r.Aggregate == Sum) && overlapping(parts) {
+			// A row in several parts counts once, with its latest values, or added up.
+			head := &groupHead{additive: additive}
 			if err := mergeParts(ctx, head, parts, segment, Range{}); err != nil {
 				return nil, err
 			}
@@ -121,18 +129,36 @@ func (s *Store) readSteps(ctx context.Context, r Range, segments []segment) (*Re
 	return steps.result(), nil
 }
 
-// parts is what memory and chunks hold of a segment, oldest commits first.
-func (s *Store) parts(ctx context.Context, part segment) ([]part, error) {
-	// Memory first: what is sealed in between is then in both, never in neither.
-	recent, err := s.recent(part.group, part.from, part.to-1)
-	if err != nil {
-		return nil, err
+// parts is what memory and chunks hold of a segment, oldest commits first. Of counts
+// that add up, each row is in one of them only.
+func (s *Store) parts(ctx context.Context, of segment) ([]part, error) {
+	for {
+		// Memory first: what is sealed in between is then in both, never in neither.
+		recent, visible, err := s.recent(of.group, of.from, of.to-1)
+		if err != nil {
+			return nil, err
+		}
+		chunks, err := s.chunks(ctx, of.group, of.from, of.to-1)
+		if err != nil {
+			return nil, err
+		}
+		parts := make([]part, 0, len(chunks)+len(recent))
+		again := false
+		for _, c := range chunks {
+			if c.additive && c.to > visible {
+				// Sealed since memory was read, and perhaps merged with what was there before.
+				again = again || c.from <= visible
+				continue
+			}
+			parts = append(parts, part{chunk: c.chunk})
+		}
+		if err := s.stillWhole(of); err != nil {
+			return nil, err
+		}
+		if !again {
+			return append(parts, recent...), nil
+		}
 	}
-	chunks, err := s.chunks(ctx, part.group, part.from, part.to-1)
-	if err != nil {
-		return nil, err
-	}
-	return append(chunks, recent...), nil
 }
 
 // name is a stored column's name for the reader, if the read wants it.
@@ -189,13 +215,13 @@ func (p part) runs(column int, f func(from, to int, value float64)) error {
 	return nil
 }
 
-func (s *Store) recent(group string, from, to int64) ([]part, error) {
+// recent is what memory holds of a group, and up to which sequence chunks hold the rest.
+func (s *Store) recent(group string, from, to int64) (parts []part, visible uint64, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
-		return nil, ErrClosed
+		return nil, 0, ErrClosed
 	}
-	var parts []part
 	for _, heads := range []map[string]*groupHead{s.sealing, s.heads} {
 		if head := heads[group]; head != nil {
 			if t := head.between(from, to+1); len(t.times) > 0 {
@@ -203,7 +229,7 @@ func (s *Store) recent(group string, from, to int64) ([]part, error) {
 			}
 		}
 	}
-	return parts, nil
+	return parts, s.visible, nil
 }
 
 // firstTime is the time of the group's first row from a time on, by its chunks and
@@ -233,8 +259,8 @@ func (s *Store) firstKept(group string) (first int64, ok bool) {
 	prefix := chunkPrefix(group)
 	_ = s.view(func(tx *buntdb.Tx) error { // a closed store has no row
 		return tx.AscendRange("", prefix, prefix+"~", func(key, _ string) bool {
-			if _, start, isChunk := chunkPlace(key); isChunk {
-				first, ok = min(first, start), true
+			if in, isChunk := chunkPlace(key); isChunk {
+				first, ok = min(first, in.window), true
 			}
 			return !ok
 		})
@@ -254,8 +280,8 @@ func (s *Store) groups() ([]string, error) {
 	s.mu.RUnlock()
 	err := s.view(func(tx *buntdb.Tx) error {
 		return tx.AscendRange("", "c:", "c;", func(key, _ string) bool {
-			if group, _, ok := chunkPlace(key); ok {
-				found[rollupBase(group)] = true
+			if in, ok := chunkPlace(key); ok {
+				found[rollupBase(in.group)] = true
 			}
 			return true
 		})
@@ -264,35 +290,36 @@ func (s *Store) groups() ([]string, error) {
 }
 
 // chunks is the group's chunks that touch the range, oldest commits first.
-func (s *Store) chunks(ctx context.Context, group string, from, to int64) ([]part, error) {
+func (s *Store) chunks(ctx context.Context, group string, from, to int64) ([]placedChunk, error) {
+	var found []placedChunk
 	var values []string
 	// A string from BuntDB stays valid after the transaction, so decoding waits.
 	err := s.view(func(tx *buntdb.Tx) error {
-		first := chunkPrefix(group) + fmt.Sprintf("%013d", max(windowOf(group, from), 0))
-		last := chunkPrefix(group) + fmt.Sprintf("%013d:~", max(windowOf(group, to), 0))
-		return tx.AscendRange("", first, last, func(_, value string) bool {
-			values = append(values, value)
+		prefix := chunkPrefix(group)
+		return tx.AscendRange("", prefix, prefix+"~", func(key, value string) bool {
+			if in, ok := chunkPlace(key); ok && in.group == group && in.window <= to && in.end() > from {
+				found, values = append(found, placedChunk{place: in, key: key}), append(values, value)
+			}
 			return true
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	parts := make([]part, 0, len(values))
-	for _, value := range values {
+	for i, value := range values {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		c, err := decodeChunk(value)
-		if err != nil {
+		if found[i].chunk, err = decodeChunk(value); err != nil {
 			return nil, fmt.Errorf("read %s: %w", group, err)
 		}
-		if n := len(c.times); n > 0 && c.times[0] <= to && c.times[n-1] >= from {
-			parts = append(parts, part{chunk: c})
-		}
 	}
-	sort.SliceStable(parts, func(i, j int) bool { return parts[i].chunk.to < parts[j].chunk.to })
-	return parts, nil
+	found = slices.DeleteFunc(withoutContained(found), func(c placedChunk) bool {
+		n := len(c.times)
+		return n == 0 || c.times[0] > to || c.times[n-1] < from
+	})
+	sort.SliceStable(found, func(i, j int) bool { return found[i].to < found[j].to })
+	return found, nil
 }
 
 func firstTime(p part) int64 {

@@ -15,7 +15,7 @@ func (s *Store) Record(batch *Batch) error {
 	now := s.options.Now()
 	accepted := &Batch{documents: slices.Clone(batch.documents)}
 	for _, r := range batch.rows {
-		if r.time > now.Add(s.options.MaxFuture).UnixMilli() || r.time < max(0, now.Add(-s.policy(r.group).Keep).UnixMilli()) {
+		if r.time > now.Add(s.options.MaxFuture).UnixMilli() || r.time < max(0, now.Add(-s.policy(r.group).longest()).UnixMilli()) {
 			continue
 		}
 		accepted.rows = append(accepted.rows, r)
@@ -24,7 +24,7 @@ func (s *Store) Record(batch *Batch) error {
 		s.refuse(refused, now)
 	}
 	s.lowerRollups(accepted)
-	return s.recordInternal(accepted)
+	return s.recordGivingUp(accepted, s.tooLate(accepted, now))
 }
 
 // refusalPause is between two reports of refused rows.
@@ -43,8 +43,11 @@ func (s *Store) refuse(rows int, now time.Time) {
 	}
 }
 
-func (s *Store) recordInternal(batch *Batch) error {
-	if batch.Empty() {
+func (s *Store) recordInternal(batch *Batch) error { return s.recordGivingUp(batch, nil) }
+
+// recordGivingUp records a batch and up to where additive tiers end with it.
+func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
+	if batch.Empty() && len(ends) == 0 {
 		return nil
 	}
 	s.mu.Lock()
@@ -52,8 +55,9 @@ func (s *Store) recordInternal(batch *Batch) error {
 	if s.closed {
 		return ErrClosed
 	}
+	s.giveUp(batch, ends)
 	s.pending.append(batch)
-	s.apply(batch, 0)
+	s.apply(batch, 0, nil)
 	s.status.RecordedRows += uint64(len(batch.rows))
 	for _, r := range batch.rows {
 		s.status.RecordedSamples += uint64(len(r.samples) + len(r.histograms))
@@ -61,17 +65,28 @@ func (s *Store) recordInternal(batch *Batch) error {
 	return nil
 }
 
-func (s *Store) apply(batch *Batch, sequence uint64) {
-	for _, r := range batch.rows {
-		head := s.heads[r.group]
-		if head == nil {
-			head = newGroupHead()
-			s.heads[r.group] = head
-		}
-		head.add(r)
-	}
+// apply puts what a batch says into memory; the caller holds mu, or is the only one.
+// Rows that are contained in chunks already are left out.
+func (s *Store) apply(batch *Batch, sequence uint64, contained func(group string, time int64) bool) {
+	// Documents first: they may say that rows come too late for a tier.
 	for _, doc := range batch.documents {
 		s.documents[doc.key] = storedDocument{sequence: sequence, value: doc.value}
+	}
+	for _, r := range batch.rows {
+		s.eachTier(r.group, r.time, func(group string, time int64, _ time.Duration) {
+			additive := s.policy(group).Additive
+			if additive && time < s.givenUp(group) || contained != nil && contained(group, time) {
+				return
+			}
+			head := s.heads[group]
+			if head == nil {
+				head = &groupHead{additive: additive}
+				s.heads[group] = head
+			}
+			tiered := r
+			tiered.group, tiered.time = group, time
+			head.add(tiered)
+		})
 	}
 }
 

@@ -17,7 +17,10 @@ type Policy struct {
 	Rollups    []Rollup      // ascending by step
 	Aggregates []Aggregate   // what a step of a roll-up keeps of each column
 	// Additive says that values of one column and time add up: they are counts, and
-	// whoever records them says how many came since they last did.
+	// whoever records them says how many came since they last did. Histograms merge. A
+	// row may be as old as the longest tier reaches. Each tier holds the sums of its
+	// steps under the columns' own names, whatever Aggregates says, and reads with Sum
+	// are served by them.
 	Additive bool
 }
 
@@ -87,6 +90,12 @@ func baseColumn(c Column, a Aggregate) (Column, bool) {
 // Rows that no roll-up contains yet stay whatever their age.
 func (s *Store) keptFrom(group string, now time.Time) int64 {
 	policy := s.policy(group)
+	if policy.Additive {
+		from := now.Add(-policy.kept(rollupStep(group))).UnixMilli()
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return max(from, s.givenUp(group))
+	}
 	if step := rollupStep(group); step > 0 {
 		for _, rollup := range policy.Rollups {
 			if rollup.Step == step {
@@ -123,6 +132,9 @@ func (s *Store) RollUp(ctx context.Context) error {
 	now := s.options.Now().UnixMilli()
 	for _, group := range groups {
 		policy := s.policy(group)
+		if policy.Additive {
+			continue
+		}
 		for _, rollup := range policy.Rollups {
 			from, to := s.rolledUpTo(group, rollup.Step), floorTo(now, rollup.Step.Milliseconds())
 			if from >= to {
@@ -176,7 +188,7 @@ func (s *Store) recordRollup(batch *Batch, rollup string, from int64) (moved boo
 		return false, nil
 	}
 	s.pending.append(batch)
-	s.apply(batch, 0)
+	s.apply(batch, 0, nil)
 	return true, nil
 }
 
@@ -233,7 +245,7 @@ func (s *Store) lowerRollups(batch *Batch) {
 		}
 	}
 	for group, at := range lowest {
-		if rollupStep(group) > 0 {
+		if rollupStep(group) > 0 || s.policy(group).Additive {
 			continue
 		}
 		for _, rollup := range s.policy(group).Rollups {
@@ -257,6 +269,9 @@ const forever = int64(9_999_999_999_999)
 
 func (s *Store) tiers(group string) []tier {
 	policy := s.policy(group)
+	if policy.Additive {
+		return s.additiveTiers(group, policy)
+	}
 	now := s.options.Now()
 	all := []tier{{group: group, from: now.Add(-policy.Keep).UnixMilli(), to: forever}}
 	for _, rollup := range policy.Rollups {
@@ -283,6 +298,7 @@ type segment struct {
 	group    string
 	from, to int64 // from inclusive, to exclusive
 	rolledUp bool
+	whole    bool // whether an additive tier is to hold everything here
 }
 
 // segments cuts a range so that each part is read from the coarsest tier whose step
@@ -291,6 +307,7 @@ type segment struct {
 func (s *Store) segments(r Range, from int64, serves func(step int64) bool) []segment {
 	end := r.To + 1
 	tiers := s.tiers(r.Group)
+	additive := s.policy(r.Group).Additive
 	best := 0
 	for i, t := range tiers {
 		if t.step > 0 && serves(t.step) {
@@ -309,11 +326,14 @@ func (s *Store) segments(r Range, from int64, serves func(step int64) bool) []se
 			continue
 		}
 		t := tiers[choose(tiers, best, a)]
+		if additive && (a < t.from || a >= t.to) {
+			continue // no tier is whole there
+		}
 		if n := len(all); n > 0 && all[n-1].group == t.group {
 			all[n-1].to = b
 			continue
 		}
-		all = append(all, segment{group: t.group, from: a, to: b, rolledUp: t.step > 0})
+		all = append(all, segment{group: t.group, from: a, to: b, rolledUp: t.step > 0 && !additive, whole: additive})
 	}
 	return all
 }

@@ -25,13 +25,16 @@ func (s *Store) Seal() error {
 	s.mu.Unlock()
 	s.at("heads frozen")
 
+	written := false
 	err := s.commitBatch(batch)
 	if err == nil {
 		s.at("committed")
-		err = s.sealHeads()
+		written, err = s.sealHeads()
 	}
 	s.mu.Lock()
-	if err != nil {
+	if written {
+		s.visible = s.sequence
+	} else {
 		s.unfreeze()
 	}
 	s.sealing = nil
@@ -57,19 +60,21 @@ func (s *Store) unfreeze() {
 	s.heads = s.sealing
 }
 
-// sealHeads writes the frozen heads; the caller holds writing.
-func (s *Store) sealHeads() error {
+// sealHeads writes the frozen heads; the caller holds writing. It says whether chunks
+// hold them now, which may be so after an error, too.
+func (s *Store) sealHeads() (written bool, err error) {
 	from, to := s.sealed+1, s.sequence
 	if from > to {
-		return nil
+		return false, nil
 	}
 	chunks := map[string]string{}
+	var places []place
 	for group, head := range s.sealing {
 		for at := 0; at < len(head.rows); {
-			start := windowOf(group, head.rows[at].time)
-			end := start + windowLength(group)
-			t := head.between(start, end)
-			chunks[chunkKey(group, start, to)] = encodeChunk(max(from, s.contained[place{group, start}]+1), to, t)
+			in := s.place(group, head.rows[at].time)
+			t := head.between(in.window, in.end())
+			chunks[chunkKey(in, to)] = encodeChunk(max(from, s.contained[in]+1), to, t)
+			places = append(places, in)
 			at += len(t.times)
 		}
 	}
@@ -86,7 +91,7 @@ func (s *Store) sealHeads() error {
 	}
 	s.mu.RUnlock()
 
-	err := s.update(true, func(tx *buntdb.Tx) error {
+	err = s.update(false, func(tx *buntdb.Tx) error {
 		for _, values := range []map[string]string{chunks, changed} {
 			for key, value := range values {
 				if _, _, err := tx.Set(key, value, nil); err != nil {
@@ -102,7 +107,15 @@ func (s *Store) sealHeads() error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("write chunks: %w", err)
+		return false, fmt.Errorf("write chunks: %w", err)
+	}
+	// From here on chunks hold the rows, whatever fails: the heads must not come back,
+	// and the next sealing's chunks begin after these.
+	for _, in := range places {
+		s.contained[in] = to
+	}
+	if err := s.sync(); err != nil {
+		return true, fmt.Errorf("write chunks: %w", err)
 	}
 	s.at("chunks written")
 	// That they are sealed comes first: a transaction is written in no order, and a crash
@@ -122,7 +135,7 @@ func (s *Store) sealHeads() error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("drop sealed commits: %w", err)
+		return true, fmt.Errorf("drop sealed commits: %w", err)
 	}
 	s.sealed = to
 	clear(s.contained)
@@ -133,7 +146,7 @@ func (s *Store) sealHeads() error {
 		}
 	}
 	s.mu.Unlock()
-	return nil
+	return true, nil
 }
 
 // maintain merges small chunks, drops what is past retention, and compacts the
@@ -141,15 +154,19 @@ func (s *Store) sealHeads() error {
 func (s *Store) maintain() error {
 	parts := map[place][]string{}
 	var expired []string
+	givenUp := map[string]int64{}
 	now := s.options.Now()
 	live := int64(0)
 	err := s.view(func(tx *buntdb.Tx) error {
 		return tx.Ascend("", func(key, value string) bool {
 			live += int64(len(key) + len(value) + 32)
-			if group, start, ok := chunkPlace(key); ok && start+windowLength(group) <= s.keptFrom(group, now) {
+			if in, ok := chunkPlace(key); ok && in.end() <= s.keptFrom(in.group, now) {
 				expired = append(expired, key)
+				if in.additive {
+					givenUp[in.group] = max(givenUp[in.group], in.end())
+				}
 			} else if ok {
-				parts[place{group, start}] = append(parts[place{group, start}], key)
+				parts[in] = append(parts[in], key)
 			}
 			return true
 		})
@@ -164,7 +181,7 @@ func (s *Store) maintain() error {
 			}
 		}
 	}
-	if err := s.drop(expired); err != nil {
+	if err := s.dropGivingUp(expired, givenUp); err != nil {
 		return fmt.Errorf("drop expired chunks: %w", err)
 	}
 	if err := s.boundMemory(); err != nil {
@@ -181,6 +198,24 @@ func (s *Store) maintain() error {
 		return s.compact()
 	}
 	return nil
+}
+
+// dropGivingUp drops chunks, after it is on the disk up to where their tiers are given
+// up; the caller holds writing.
+func (s *Store) dropGivingUp(keys []string, ends map[string]int64) error {
+	if len(ends) > 0 {
+		if err := s.recordGivingUp(&Batch{}, ends); err != nil {
+			return err
+		}
+		if err := s.commit(); err != nil {
+			return err
+		}
+		if err := s.sync(); err != nil {
+			return err
+		}
+		s.at("given up")
+	}
+	return s.drop(keys)
 }
 
 func (s *Store) drop(keys []string) error {
@@ -201,7 +236,7 @@ func (s *Store) drop(keys []string) error {
 // before the parts go; should the parts survive a crash, the range of sequences
 // tells that they are contained.
 func (s *Store) merge(at place, keys []string) error {
-	var parts []*chunk
+	var parts []placedChunk
 	err := s.view(func(tx *buntdb.Tx) error {
 		for _, key := range keys {
 			value, err := tx.Get(key)
@@ -212,15 +247,16 @@ func (s *Store) merge(at place, keys []string) error {
 			if err != nil {
 				return err
 			}
-			parts = append(parts, c)
+			parts = append(parts, placedChunk{c, at, key})
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	parts = withoutContained(parts)
 	sort.Slice(parts, func(i, j int) bool { return parts[i].to < parts[j].to })
-	head := newGroupHead()
+	head := &groupHead{additive: at.additive}
 	from, to := parts[0].from, parts[0].to
 	for _, c := range parts {
 		if err := c.addTo(head); err != nil {
@@ -228,8 +264,8 @@ func (s *Store) merge(at place, keys []string) error {
 		}
 		from, to = min(from, c.from), max(to, c.to)
 	}
-	merged := chunkKey(at.group, at.window, to)
-	value := encodeChunk(from, to, head.between(at.window, at.window+windowLength(at.group)))
+	merged := chunkKey(at, to)
+	value := encodeChunk(from, to, head.between(at.window, at.end()))
 	err = s.update(true, func(tx *buntdb.Tx) error {
 		_, _, err := tx.Set(merged, value, nil)
 		return err

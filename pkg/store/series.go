@@ -73,7 +73,8 @@ type document struct {
 }
 
 // Add records what a group's columns said at a time (milliseconds UTC). A later
-// row of the same time replaces the values it names and leaves the others.
+// row of the same time replaces the values it names and leaves the others; of an
+// additive family it adds to them.
 func (b *Batch) Add(group string, time int64, samples ...Sample) {
 	b.rows = append(b.rows, batchRow{group: group, time: time, samples: samples})
 }

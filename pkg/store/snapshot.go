@@ -197,7 +197,8 @@ func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, 
 	default:
 		return errDamaged
 	}
-	group, _, ok := chunkPlace(key)
+	in, ok := chunkPlace(key)
+	group := in.group
 	decoded, err := decodeChunk(value)
 	if err != nil || !ok {
 		return errDamaged

@@ -36,9 +36,10 @@ const (
 	// compactionFloor is the file size below which compaction is not worth it.
 	compactionFloor = 4 << 20
 
-	// Format 2 has roll-ups, format 3 histograms and events.
-	currentFormat       = "3"
-	currentFormatNumber = 3
+	// Format 2 has roll-ups, format 3 histograms and events, format 4 counts that add up
+	// and packed columns.
+	currentFormat       = "4"
+	currentFormatNumber = 4
 	formatKey           = "m:format"
 	sealedKey           = "m:sealed"
 )
@@ -95,6 +96,7 @@ type Store struct {
 	db        *buntdb.DB
 	heads     map[string]*groupHead // rows of commits after the last sealing, and of pending
 	sealing   map[string]*groupHead // rows that are being sealed right now
+	visible   uint64                // what chunks contain up to here is in no head
 	documents map[string]storedDocument
 	pending   *Batch
 	status    Status
