@@ -1,4 +1,4 @@
-import { gravest, outOfBounds, shownNode, tidyNode, withKey } from './settings';
+import { DEFAULT_THRESHOLDS, gravest, outOfBounds, shownNode, THRESHOLDS, tidyNode, withKey } from './settings';
 
 describe('shownNode', () => {
   it.each([
@@ -12,6 +12,15 @@ describe('shownNode', () => {
       { name: 'Remote', log: '192.168.1.100:9999', api: 'http://192.168.1.100:14002' },
     ],
     ['Api::http://host:14002', { name: 'Api', log: '', api: 'http://host:14002' }],
+    ['Docked:docker://storagenode', { name: 'Docked', log: 'docker://storagenode' }],
+    [
+      'Docked:docker://storagenode@unix:///var/run/docker.sock:http://localhost:14002',
+      { name: 'Docked', log: 'docker://storagenode@unix:///var/run/docker.sock', api: 'http://localhost:14002' },
+    ],
+    [
+      'Docked:docker://storagenode@tcp://10.0.0.5:2375:http://10.0.0.5:14002',
+      { name: 'Docked', log: 'docker://storagenode@tcp://10.0.0.5:2375', api: 'http://10.0.0.5:14002' },
+    ],
     ['Nothing', { name: 'Nothing' }],
   ])('cuts %s', (spec, node) => {
     expect(shownNode(spec)).toEqual(node);
@@ -29,6 +38,7 @@ describe('tidyNode', () => {
       name: ' a ',
       log: ' /a.log ',
       api: '',
+      debug: ' ',
       key: 'old-name',
       retired: false,
       maintenanceUntil: '',
@@ -63,6 +73,16 @@ describe('outOfBounds', () => {
     [1.5, 'Write a whole number.'],
   ])('judges %s', (value, complaint) => {
     expect(outOfBounds(value, bounds)).toBe(complaint);
+  });
+});
+
+describe('THRESHOLDS', () => {
+  it.each(Object.entries(THRESHOLDS))('has defaults that are within the bounds: %s', (key, bounds) => {
+    expect(outOfBounds(bounds.preset, bounds)).toBeUndefined();
+    expect(DEFAULT_THRESHOLDS).toHaveProperty(key, bounds.preset);
+    if (bounds.notAbove) {
+      expect(bounds.preset).toBeLessThanOrEqual(THRESHOLDS[bounds.notAbove].preset);
+    }
   });
 });
 

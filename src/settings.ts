@@ -19,13 +19,51 @@ export const IDLE_STOP: Bounds = { min: 1, max: 3650, preset: 30, whole: true };
 export const MEMORY_LIMIT: Bounds = { min: 64, max: 65536, preset: 512, whole: true };
 export const RAW_DAYS: Bounds = { min: 1, max: 400, preset: 30, whole: true };
 export const ROLLUP_DAYS: Bounds = { min: 30, max: 3650, preset: 400, whole: true };
+export const BACKFILL_HOURS: Bounds = { min: -1, max: 9600, preset: 24, whole: true };
+export const MINUTE_HOURS: Bounds = { min: 6, max: 720, preset: 48, whole: true };
+export const TEN_MINUTE_DAYS: Bounds = { min: 2, max: 400, preset: 14, whole: true };
+export const HOUR_DAYS: Bounds = { min: 30, max: 3650, preset: 400, whole: true };
+export const SIZE_DAYS: Bounds = { min: 2, max: 400, preset: 30, whole: true };
+export const EVENT_DAYS: Bounds = { min: 30, max: 3650, preset: 400, whole: true };
+export const MAX_FUTURE: Bounds = { min: 1, max: 1440, preset: 60, whole: true };
+export const FLUSH: Bounds = { min: 100, max: 60000, preset: 1000, whole: true };
+export const SEAL: Bounds = { min: 5, max: 1440, preset: 60, whole: true };
+export const FLAPPING: Bounds = { min: 0, max: 120, preset: 5, whole: true };
 
-export const DEFAULT_THRESHOLDS: Required<Thresholds> = {
-  auditWarning: 85,
-  auditCritical: 70,
-  suspensionCritical: 60,
-  onlineWarning: 95,
+export interface ThresholdBounds extends Bounds {
+  /** The threshold that this one must not be above. */
+  notAbove?: keyof Thresholds;
+}
+
+export const THRESHOLDS: Record<keyof Thresholds, ThresholdBounds> = {
+  auditWarning: { min: 0, max: 100, preset: 85 },
+  auditCritical: { min: 0, max: 100, preset: 70, notAbove: 'auditWarning' },
+  suspensionCritical: { min: 0, max: 100, preset: 60 },
+  onlineWarning: { min: 0, max: 100, preset: 95 },
+  auditRiskWarning: { min: 0, max: 100, preset: 99.5 },
+  auditRiskFalling: { min: 0, max: 100, preset: 98, notAbove: 'auditRiskWarning' },
+  auditRiskCritical: { min: 0, max: 100, preset: 97, notAbove: 'auditRiskFalling' },
+  suspensionRiskWarning: { min: 0, max: 100, preset: 95 },
+  suspensionRiskCritical: { min: 0, max: 100, preset: 80, notAbove: 'suspensionRiskWarning' },
+  onlineRiskCritical: { min: 0, max: 100, preset: 70 },
+  downtimeLeftDays: { min: 0, max: 30, preset: 3 },
+  auditSlowSeconds: { min: 5, max: 600, preset: 60 },
+  auditsFailedCritical: { min: 1, max: 100, preset: 3, whole: true },
+  unreachableWarningMinutes: { min: 1, max: 10080, preset: 20, notAbove: 'unreachableCriticalMinutes' },
+  unreachableCriticalMinutes: { min: 1, max: 10080, preset: 60 },
+  noContactWarningHours: { min: 0.25, max: 720, preset: 3, notAbove: 'noContactCriticalHours' },
+  noContactCriticalHours: { min: 0.25, max: 720, preset: 12 },
+  logSilentMinutes: { min: 1, max: 10080, preset: 30 },
+  noTrafficHours: { min: 0.25, max: 720, preset: 2 },
+  uploadRejectedPercent: { min: 0, max: 100, preset: 10 },
+  clockSkewSeconds: { min: 1, max: 3600, preset: 10 },
+  diskWarningPercent: { min: 0, max: 100, preset: 80, notAbove: 'diskCriticalPercent' },
+  diskCriticalPercent: { min: 0, max: 100, preset: 95 },
 };
+
+export const DEFAULT_THRESHOLDS = Object.fromEntries(
+  Object.entries(THRESHOLDS).map(([key, { preset }]) => [key, preset])
+) as Required<Thresholds>;
 
 export const SATELLITES = ['ap1', 'us1', 'eu1', 'saltlake'];
 
@@ -66,6 +104,7 @@ export function tidyNode(node: NodeSettings): NodeSettings {
   const tidy: NodeSettings = { ...node, name: node.name.trim() };
   tidy.log = node.log?.trim() || undefined;
   tidy.api = node.api?.trim() || undefined;
+  tidy.debug = node.debug?.trim() || undefined;
   tidy.key = node.key || undefined;
   tidy.retired = node.retired || undefined;
   tidy.maintenanceUntil = node.maintenanceUntil || undefined;

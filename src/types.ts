@@ -4,11 +4,32 @@ import { type DataQuery, type DataSourceJsonData } from '@grafana/schema';
 // Settings: the data source's jsonData. The back end reads the same form (pkg/settings); every key
 // that is left out has its default there.
 
+/** Scores and shares are in percent. */
 export interface Thresholds {
   auditWarning?: number;
   auditCritical?: number;
   suspensionCritical?: number;
   onlineWarning?: number;
+  auditRiskWarning?: number;
+  auditRiskFalling?: number;
+  auditRiskCritical?: number;
+  suspensionRiskWarning?: number;
+  suspensionRiskCritical?: number;
+  onlineRiskCritical?: number;
+  downtimeLeftDays?: number;
+  auditSlowSeconds?: number;
+  /** In an hour. */
+  auditsFailedCritical?: number;
+  unreachableWarningMinutes?: number;
+  unreachableCriticalMinutes?: number;
+  noContactWarningHours?: number;
+  noContactCriticalHours?: number;
+  logSilentMinutes?: number;
+  noTrafficHours?: number;
+  uploadRejectedPercent?: number;
+  clockSkewSeconds?: number;
+  diskWarningPercent?: number;
+  diskCriticalPercent?: number;
 }
 
 export interface PollIntervals {
@@ -20,14 +41,33 @@ export interface PollIntervals {
 export interface Retention {
   rawDays?: number;
   rollupDays?: number;
+  minuteHours?: number;
+  tenMinuteDays?: number;
+  hourDays?: number;
+  sizeDays?: number;
+  eventDays?: number;
+}
+
+export interface StoreLimits {
+  maxFutureMinutes?: number;
+  flushMilliseconds?: number;
+  sealMinutes?: number;
+}
+
+export interface Alerts {
+  flappingMinutes?: number;
+  /** It may hold a token: it is to be shown to no one but who may edit the settings. */
+  heartbeatUrl?: string;
 }
 
 export interface NodeSettings {
   name: string;
-  /** A file's path, or host:port of a TCP log forwarder. */
+  /** A file's path, host:port of a TCP log forwarder, or docker://container[@unix:///path or @tcp://host:port]. */
   log?: string;
   /** http(s)://host:port; left out, the back end finds it. */
   api?: string;
+  /** http(s)://host:port of the debug port. */
+  debug?: string;
   /** Stays the same when the node is renamed. */
   key?: string;
   retired?: boolean;
@@ -51,7 +91,11 @@ export interface StorjOptions extends DataSourceJsonData {
   thresholds?: Thresholds;
   idleStopDays?: number;
   memoryLimitMiB?: number;
+  /** 0: nothing from before; -1: everything. */
+  backfillHours?: number;
   retention?: Retention;
+  store?: StoreLimits;
+  alerts?: Alerts;
 }
 
 // ---------------------------------------------------------------------------------------------

