@@ -73,31 +73,40 @@ const maxKnownSatellites = 256
 
 // satelliteTable makes strings of satellites' ids, for known ones without memory.
 type satelliteTable struct {
-	last  string
+	first [8]string // the first ones that came: a node has few
+	used  int
 	known map[string]string
 }
 
 // id is the id as a string, "" where it cannot be one.
 func (t *satelliteTable) id(column []byte) string {
-	if string(column) == t.last {
-		return t.last
-	}
-	id, ok := t.known[string(column)]
-	if !ok {
-		id = string(column)
-		if !plausibleID(id) {
-			return ""
-		}
-		if t.known == nil {
-			t.known = make(map[string]string)
-			for _, satellite := range knownSatellites {
-				t.known[satellite.id] = satellite.id
-			}
-		}
-		if len(t.known) < maxKnownSatellites {
-			t.known[id] = id
+	for _, id := range t.first[:t.used] {
+		if string(column) == id {
+			return id
 		}
 	}
-	t.last = id
+	if known, ok := t.known[string(column)]; ok {
+		return known
+	}
+	id := string(column)
+	if !plausibleID(id) {
+		return ""
+	}
+	for _, satellite := range knownSatellites {
+		if satellite.id == id {
+			id = satellite.id // all parsers share it
+		}
+	}
+	if t.used < len(t.first) {
+		t.first[t.used] = id
+		t.used++
+		return id
+	}
+	if t.known == nil {
+		t.known = make(map[string]string)
+	}
+	if len(t.known) < maxKnownSatellites {
+		t.known[id] = id
+	}
 	return id
 }

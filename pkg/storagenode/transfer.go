@@ -207,7 +207,7 @@ func (p *Parser) fields(rest []byte) {
 			return // the object's end, or garbage
 		}
 		field, colon := fieldAt(rest[at:])
-		if field == skippedField {
+		if field == unknownField {
 			end := closingQuote(rest, at+1)
 			if end < 0 {
 				return
@@ -265,7 +265,8 @@ func (p *Parser) fields(rest []byte) {
 type field uint8
 
 const (
-	skippedField field = iota
+	unknownField field = iota
+	skippedField
 	pieceField
 	satelliteField
 	actionField
@@ -278,13 +279,16 @@ const (
 )
 
 // fieldAt is the field of the key at the beginning, as transfers write it, and where the
-// key ends; skippedField for every other key.
+// key ends; unknownField for every other key.
 func fieldAt(b []byte) (field, int) {
 	if len(b) < 4 {
-		return skippedField, 0
+		return unknownField, 0
 	}
 	switch b[1] {
 	case 'p':
+		if has(b, `"process"`) {
+			return skippedField, 9
+		}
 		if has(b, `"piece_id"`) {
 			return pieceField, 10
 		}
@@ -310,8 +314,15 @@ func fieldAt(b []byte) (field, int) {
 		if has(b, `"remote_address"`) {
 			return peerField, 16
 		}
+	case 'e':
+		if has(b, `"error"`) {
+			return reasonField, 7
+		}
+		if has(b, `"errorVerbose"`) {
+			return skippedField, 14
+		}
 	}
-	return skippedField, 0
+	return unknownField, 0
 }
 
 func has(b []byte, key string) bool { return len(b) >= len(key) && string(b[:len(key)]) == key }
@@ -319,7 +330,7 @@ func has(b []byte, key string) bool { return len(b) >= len(key) && string(b[:len
 // fieldOf is the field of any key.
 func fieldOf(key []byte) field {
 	switch string(key) {
-	case "process", "errorVerbose", "Process":
+	case "Process":
 		return skippedField
 	case "Piece ID":
 		return pieceField
