@@ -135,11 +135,11 @@ func short(id string) string { return id[:min(12, len(id))] + "…" }
 
 // discoveryHosts are the machines on which the node's API may be.
 func discoveryHosts(source settings.Source, allowRemote bool) ([]string, error) {
-	if source.Kind == settings.LogTCP {
-		host, _, err := net.SplitHostPort(source.Address)
-		if err != nil {
-			return nil, fmt.Errorf("the log's address %s cannot be read: %w", source.Address, err)
-		}
+	host := source.Host()
+	if host == "" && source.Kind == settings.LogTCP {
+		return nil, fmt.Errorf("the log's address %s cannot be read", source.Address)
+	}
+	if host != "" {
 		if !allowRemote && !settings.IsLocalHost(host) {
 			return nil, fmt.Errorf("the node is on %s and remote APIs are not allowed; allow them, or accept that its scores are not watched", host)
 		}

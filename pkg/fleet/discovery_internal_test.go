@@ -92,6 +92,9 @@ func TestDiscoveryHosts(t *testing.T) {
 	tcp := func(address string) settings.Source {
 		return settings.Source{Kind: settings.LogTCP, Address: address}
 	}
+	docker := func(daemon string) settings.Source {
+		return settings.Source{Kind: settings.LogDocker, Container: "storagenode", Address: daemon}
+	}
 	cases := []struct {
 		name   string
 		source settings.Source
@@ -103,6 +106,8 @@ func TestDiscoveryHosts(t *testing.T) {
 		{"a forwarder's machine, not allowed", tcp("192.168.1.100:9999"), false, nil, "remote APIs are not allowed"},
 		{"a forwarder on this machine", tcp("127.0.0.1:9999"), false, []string{"127.0.0.1"}, ""},
 		{"IPv6", tcp("[::1]:9999"), false, []string{"::1"}, ""},
+		{"a container's machine", docker("tcp://192.168.1.100:2375"), true, []string{"192.168.1.100"}, ""},
+		{"a container's machine, not allowed", docker("tcp://192.168.1.100:2375"), false, nil, "remote APIs are not allowed"},
 		{"no address", tcp("nonsense"), true, nil, "cannot be read"},
 	}
 	for _, c := range cases {
@@ -119,11 +124,13 @@ func TestDiscoveryHosts(t *testing.T) {
 			}
 		})
 	}
-	hosts, err := discoveryHosts(settings.Source{Kind: settings.LogFile, Path: "/x"}, false)
-	if err != nil || len(hosts) < 2 || hosts[0] != "localhost" || hosts[1] != "127.0.0.1" {
-		t.Errorf("a file's hosts %q, %v", hosts, err)
-	}
-	if (len(hosts) > 2) != storagenode.InsideContainer() {
-		t.Errorf("in a container %v, hosts %q", storagenode.InsideContainer(), hosts)
+	for _, source := range []settings.Source{{Kind: settings.LogFile, Path: "/x"}, docker(""), docker("unix:///run/docker.sock")} {
+		hosts, err := discoveryHosts(source, false)
+		if err != nil || len(hosts) < 2 || hosts[0] != "localhost" || hosts[1] != "127.0.0.1" {
+			t.Errorf("%s: hosts %q, %v", source, hosts, err)
+		}
+		if (len(hosts) > 2) != storagenode.InsideContainer() {
+			t.Errorf("%s: in a container %v, hosts %q", source, storagenode.InsideContainer(), hosts)
+		}
 	}
 }
