@@ -163,17 +163,30 @@ func TestDollarsSurviveGrafana(t *testing.T) {
 }
 
 func TestEverySettingSurvivesGrafana(t *testing.T) {
+	strange, stranger := settings.Default().Thresholds, settings.Default().Thresholds
+	strange.AuditWarning, strange.AuditCritical, strange.SuspensionCritical, strange.OnlineWarning = 0.1, 0.05, 3, 4
+	strange.NoTraffic, strange.AuditsFailedCritical = 3601*time.Second, 100
+	stranger.AuditWarning, stranger.AuditCritical, stranger.SuspensionCritical, stranger.OnlineWarning = 1e-9, 0, 99.99999999, 100
+	stranger.DowntimeLeft, stranger.DiskCritical = time.Second, 80
 	odd := settings.Settings{
 		Nodes: []settings.Node{{
 			Name: "日本 🚀 #1", Key: "k", Log: settings.Source{Kind: settings.LogFile, Path: "/- : # ' \" \\n & * ! | > % @ `"},
 			API: "https://[::1]:14002/p%20q", Retired: true, MaintenanceUntil: time.Date(2026, 12, 1, 0, 0, 0, 5e8, time.UTC),
 			MutedSatellites: map[string]string{"us1": ""},
-			Thresholds:      settings.Thresholds{AuditWarning: 1e-9, AuditCritical: 0, SuspensionCritical: 99.99999999, OnlineWarning: 100},
+			Thresholds:      stranger, Debug: "http://[::1]:1/$x",
+		}, {
+			Name: "Docked", Key: "docked", Log: settings.Source{Kind: settings.LogDocker, Container: "0.1", Address: "unix:///$HOME/# d"}, Thresholds: strange,
 		}},
 		APIPort: 1, InteractiveTimeout: time.Second, BackgroundTimeout: 5 * time.Second, AllowRemoteAPI: true,
 		Poll:       settings.PollIntervals{Status: 30 * time.Second, Scores: 31 * time.Second, Payouts: 300 * time.Second},
-		Thresholds: settings.Thresholds{AuditWarning: 0.1, AuditCritical: 0.05, SuspensionCritical: 3, OnlineWarning: 4},
-		IdleStop:   24 * time.Hour, MemoryLimit: 64 << 20, Retention: settings.Retention{Raw: 24 * time.Hour, Rollup: 30 * 24 * time.Hour},
+		Thresholds: strange,
+		IdleStop:   24 * time.Hour, MemoryLimit: 64 << 20, Backfill: -time.Hour,
+		Retention: settings.Retention{
+			Raw: 24 * time.Hour, Rollup: 30 * 24 * time.Hour, Minutes: 6 * time.Hour, TenMinutes: 48 * time.Hour,
+			Hours: 3650 * 24 * time.Hour, Sizes: 48 * time.Hour, Events: 30 * 24 * time.Hour,
+		},
+		Store:  settings.StoreLimits{MaxFuture: time.Minute, Flush: 101 * time.Millisecond, Seal: 5 * time.Minute},
+		Alerts: settings.Alerts{Heartbeat: "https://hc.example/ping/$TOKEN?a=${b}&c=$$#d"},
 	}
 	withoutRemote := settings.Default()
 	withoutRemote.AllowRemoteAPI = false
@@ -225,11 +238,42 @@ datasources:
         auditCritical: 70
         suspensionCritical: 60
         onlineWarning: 95
+        auditRiskWarning: 99.5
+        auditRiskFalling: 98
+        auditRiskCritical: 97
+        suspensionRiskWarning: 95
+        suspensionRiskCritical: 80
+        onlineRiskCritical: 70
+        downtimeLeftDays: 3
+        auditSlowSeconds: 60
+        auditsFailedCritical: 3
+        unreachableWarningMinutes: 20
+        unreachableCriticalMinutes: 60
+        noContactWarningHours: 3
+        noContactCriticalHours: 12
+        logSilentMinutes: 30
+        noTrafficHours: 2
+        uploadRejectedPercent: 10
+        clockSkewSeconds: 10
+        diskWarningPercent: 80
+        diskCriticalPercent: 95
       idleStopDays: 30
       memoryLimitMiB: 512
+      backfillHours: 24
       retention:
         rawDays: 30
         rollupDays: 400
+        minuteHours: 48
+        tenMinuteDays: 14
+        hourDays: 400
+        sizeDays: 30
+        eventDays: 400
+      store:
+        maxFutureMinutes: 60
+        flushMilliseconds: 1000
+        sealMinutes: 60
+      alerts:
+        flappingMinutes: 5
 `
 	if diff := cmp.Diff(want, string(file)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
