@@ -254,7 +254,7 @@ func (a answer) thresholds() settings.Thresholds {
 
 func (a answer) inThePast() bool {
 	for _, node := range a.nodes {
-		if a.request.To.Before(node.latest.At) {
+		if a.request.To.Before(node.latest.newest()) {
 			return true
 		}
 	}
@@ -415,6 +415,9 @@ func (a answer) table() data.Frames {
 	)}
 }
 
+// scoresRenewed is how often a node asks its satellites for its scores, and some minutes.
+const scoresRenewed = 4*time.Hour + 10*time.Minute
+
 // notices say what the answer does not show: nodes without data, and data that
 // is older than two polls.
 func (a answer) notices() []data.Notice {
@@ -425,17 +428,21 @@ func (a answer) notices() []data.Notice {
 		}
 		latest := node.latest
 		text, severity := "", data.NoticeSeverityWarning
-		old := a.request.Now.Sub(latest.At)
+		said, every := latest.At, max(latest.Interval, a.request.Settings.Poll.Scores)
+		if said.IsZero() { // without an API they come when the satellites renew them
+			said, every = latest.Heard, scoresRenewed
+		}
+		old := a.request.Now.Sub(said)
 		switch {
 		case len(latest.Standings) == 0 && node.Trouble != "":
 			text = fmt.Sprintf("%s: no scores yet: %s", node.Name, node.Trouble)
 		case !node.ever:
 			text = fmt.Sprintf("%s: collecting since %s, scores follow at the next poll", node.Name, node.Since.UTC().Format("15:04 UTC"))
 			severity = data.NoticeSeverityInfo
-		case old.Abs() > 2*max(latest.Interval, a.request.Settings.Poll.Scores):
+		case old.Abs() > 2*every:
 			text = fmt.Sprintf("%s: the scores are %s old", node.Name, age(old))
 			if old < 0 {
-				text = fmt.Sprintf("%s: the scores are of %s, later than now: the clock was set back", node.Name, latest.At.UTC().Format("2006-01-02 15:04 UTC"))
+				text = fmt.Sprintf("%s: the scores are of %s, later than now: the clock was set back", node.Name, said.UTC().Format("2006-01-02 15:04 UTC"))
 			}
 			if node.Trouble != "" {
 				text += ": " + node.Trouble

@@ -53,7 +53,7 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 		// A document that cannot be read is replaced; the samples are what counts.
 		previous = Latest{}
 	}
-	latest := Latest{At: poll.At, Interval: poll.Interval}
+	latest := Latest{At: poll.At, Heard: previous.Heard, Interval: poll.Interval}
 	var samples []store.Sample
 	read := false
 	for _, scores := range poll.Scores.Satellites {
@@ -137,6 +137,7 @@ func standingOf(scores storagenode.SatelliteScores, before *Standing, notificati
 			s.OnlineRecoversAt = at
 		}
 	}
+	s.keepHeard(before, now)
 	return s
 }
 

@@ -28,6 +28,7 @@ type Concern struct{}
 type Standing struct {
 	SatelliteID       string    `json:"satelliteId"`
 	Timestamp         time.Time `json:"timestamp"` // when the node last said so
+	HeardAt           time.Time `json:"heardAt"`   // when its log last did; zero: never
 	Audit             float64   `json:"audit"`
 	Suspension        float64   `json:"suspension"`
 	Online            float64   `json:"online"`
@@ -40,13 +41,25 @@ type Standing struct {
 	OnlineRecoversAt  time.Time `json:"onlineRecoversAt"`            // zero: above already, or not to be said
 	OfflineUnreadable bool      `json:"offlineUnreadable,omitempty"` // whether it is offline-suspended could not be read
 	VettingUnreadable bool      `json:"vettingUnreadable,omitempty"` // how far it is vetted could not be read
+	// What only the log says; 0 where it did not.
+	TotalAudits      int64 `json:"totalAudits,omitempty"`
+	SuccessfulAudits int64 `json:"successfulAudits,omitempty"`
 }
 
 // Latest is a node's standing with every satellite that it ever contacted.
 type Latest struct {
-	At        time.Time     `json:"at"` // of the last poll that gave scores
+	At        time.Time     `json:"at"`    // of the last poll that gave scores
+	Heard     time.Time     `json:"heard"` // of the newest line with scores
 	Interval  time.Duration `json:"interval"`
 	Standings []Standing    `json:"standings"`
+}
+
+// newest is when the node last said anything of its scores.
+func (l Latest) newest() time.Time {
+	if l.Heard.After(l.At) {
+		return l.Heard
+	}
+	return l.At
 }
 
 // Disqualified says whether the satellite has disqualified the node.
