@@ -85,7 +85,7 @@ var actionNames = [...]string{
 	storagenode.PutRepair:       "PUT_REPAIR",
 	storagenode.Delete:          "DELETE",
 	storagenode.PutGracefulExit: "PUT_GRACEFUL_EXIT",
-	storagenode.OtherAction:     "other",
+	storagenode.OtherAction:     "OTHER",
 }
 
 const success = "success"
