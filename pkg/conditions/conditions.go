@@ -17,7 +17,8 @@ import (
 // Severity says how grave a condition is. Who is notified begins at Warning.
 type Severity int
 
-// The severities.
+// The severities. NotWatched is below all others, so that it is above no limit of an alert
+// rule, and it is not OK, so that nothing shows it as well.
 const (
 	NotWatched Severity = -1 // the evidence is missing: neither well nor raised
 	OK         Severity = 0
@@ -25,6 +26,21 @@ const (
 	Warning    Severity = 2
 	Critical   Severity = 3
 )
+
+// String is the severity in a word or two, as tables have it.
+func (s Severity) String() string {
+	switch s {
+	case NotWatched:
+		return "not watched"
+	case OK:
+		return "ok"
+	case Info:
+		return "info"
+	case Warning:
+		return "warning"
+	}
+	return "critical"
+}
 
 // Definition is one row of the table of conditions: what can be raised, and what is to be
 // known of it before it is. The alert rules and the documentation are made of it.
@@ -43,12 +59,20 @@ type Definition struct {
 	// Event says that it is about something that happened, and not a state: it clears
 	// with time, and an Editor can clear it before.
 	Event bool
+	// Score is what it is about where several conditions are about the same, such as
+	// "audit": of those only the gravest is raised at a node and satellite. "": it stands
+	// for itself.
+	Score string
 }
+
+// Monitor is the history of what is found of the monitor itself and not of a node. Its rows
+// have an empty node.
+const Monitor = ""
 
 // Finding is a condition that holds now.
 type Finding struct {
 	Code      string
-	History   string // of the node
+	History   string // of the node, or Monitor
 	Satellite string // its id; "" where it is about the node as a whole
 	Severity  Severity
 	Title     string
@@ -58,6 +82,18 @@ type Finding struct {
 	Unit      string // of both, as Grafana names units
 	// Since is when it began, where the judge knows better than that it holds now.
 	Since time.Time
+	// Last is when it last happened, of an Event condition that can happen again while it
+	// is raised. What an Editor cleared is raised again by what happened after that: by
+	// a Last, or where there is none a Since, that is later.
+	Last time.Time
+}
+
+// happened is when the newest of what was found happened; zero: not known.
+func (f Finding) happened() time.Time {
+	if f.Last.After(f.Since) {
+		return f.Last
+	}
+	return f.Since
 }
 
 // Unseen is a condition that nobody can judge at a node now.

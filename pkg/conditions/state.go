@@ -1,0 +1,148 @@
+package conditions
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// name is this package's part of the keys in the store.
+const name = "conditions"
+
+// remembered is for how long a condition that cleared keeps its row: an alert resolves by a
+// value, and not because a row is gone.
+const remembered = 24 * time.Hour
+
+// State is a condition at a node, and a satellite where it has one, that is raised or was.
+type State struct {
+	Code      string    `json:"code"`
+	Satellite string    `json:"satellite,omitempty"` // its id
+	Severity  Severity  `json:"severity"`            // OK: it has cleared
+	Since     time.Time `json:"since"`               // when it began
+	RaisedAt  time.Time `json:"raisedAt"`            // when that was told
+	ClearedAt time.Time `json:"clearedAt,omitzero"`
+	Title     string    `json:"title"`
+	Message   string    `json:"message"`
+	Value     number    `json:"value"`
+	Threshold number    `json:"threshold"`
+	Unit      string    `json:"unit,omitempty"`
+	// Below is, for each severity up to its own, since when what is found is less
+	// grave. It says what "last seen" would, and stays the same while nothing happens.
+	Below map[Severity]time.Time `json:"below,omitempty"`
+	// Dismissed is when an Editor cleared it, and DismissedAs how grave it was.
+	Dismissed   time.Time `json:"dismissed,omitzero"`
+	DismissedAs Severity  `json:"dismissedAs,omitempty"`
+}
+
+// place is where a condition can be raised at a node.
+type place struct{ code, satellite string }
+
+func (s State) place() place { return place{s.Code, s.Satellite} }
+
+// worth says whether a state is still to be known.
+func (s State) worth(now time.Time) bool {
+	if s.Severity > OK || now.Sub(s.ClearedAt) < remembered {
+		return true
+	}
+	gone, ok := s.Below[Info]
+	return !s.Dismissed.IsZero() && (!ok || now.Sub(gone) < remembered)
+}
+
+// shown says whether it has a row of its own: raised, or cleared within a day.
+func (s State) shown(now time.Time) bool { return s.Severity > OK || now.Sub(s.ClearedAt) < remembered }
+
+// Record is what is known of one node's conditions, or of the monitor's own.
+type Record struct {
+	// Began is when they were first judged.
+	Began  time.Time `json:"began"`
+	States []State   `json:"states,omitempty"` // by code and satellite
+	// Unseen is why conditions cannot be judged now, by their codes.
+	Unseen map[string]string `json:"unseen,omitempty"`
+	// TestUntil is how long the condition "test" is raised.
+	TestUntil time.Time `json:"testUntil,omitzero"`
+}
+
+func (r Record) state(p place) (State, bool) {
+	for _, s := range r.States {
+		if s.place() == p {
+			return s, true
+		}
+	}
+	return State{}, false
+}
+
+// put puts a state in its place.
+func (r *Record) put(state State) {
+	at, found := slices.BinarySearchFunc(r.States, state.place(), func(s State, p place) int {
+		return cmp.Or(cmp.Compare(s.Code, p.code), cmp.Compare(s.Satellite, p.satellite))
+	})
+	if found {
+		r.States[at] = state
+		return
+	}
+	r.States = slices.Insert(r.States, at, state)
+}
+
+// documentOf is the key of a node's record, and the group of its series.
+func documentOf(history string) string { return name + "/" + history }
+
+// Recall is what is stored of a node's conditions; ok is false when they were never judged.
+func Recall(from *store.Store, history string) (record Record, ok bool, err error) {
+	document, ok := from.Document(documentOf(history))
+	if !ok {
+		return Record{}, false, nil
+	}
+	if err := json.Unmarshal(document, &record); err != nil {
+		return Record{}, false, fmt.Errorf("read the stored conditions of %q: %w", history, err)
+	}
+	return record, true, nil
+}
+
+// clock is when all conditions were last judged, and when first.
+type clock struct {
+	At    time.Time `json:"at"`
+	Began time.Time `json:"began"`
+}
+
+func recallClock(from *store.Store) (clock, error) {
+	document, ok := from.Document(name)
+	if !ok {
+		return clock{}, nil
+	}
+	var c clock
+	if err := json.Unmarshal(document, &c); err != nil {
+		return clock{}, fmt.Errorf("read when the conditions were judged: %w", err)
+	}
+	return c, nil
+}
+
+// number is a float64 that JSON can hold: what is not a number is null there.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if v := float64(n); math.IsNaN(v) || math.IsInf(v, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+func (n *number) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*n = number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(b, (*float64)(n))
+}
+
+// finite is the number, or NaN for an infinite one: what is read back is what was written.
+func finite(v float64) number {
+	if math.IsInf(v, 0) {
+		v = math.NaN()
+	}
+	return number(v)
+}

@@ -1,0 +1,271 @@
+package conditions
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+)
+
+// table is the table of conditions, to look up.
+type table struct {
+	definitions []Definition
+	order       map[string]int
+}
+
+func newTable(definitions []Definition) table {
+	t := table{definitions: definitions, order: map[string]int{}}
+	for i, d := range definitions {
+		t.order[d.Code] = i
+	}
+	return t
+}
+
+func (t table) definition(code string) (Definition, bool) {
+	at, ok := t.order[code]
+	if !ok {
+		return Definition{}, false
+	}
+	return t.definitions[at], true
+}
+
+// hold is for how long a condition is held that is not found any more. What happened clears
+// with time as it is.
+func (t table) hold(code string, flapping time.Duration) time.Duration {
+	if d, _ := t.definition(code); d.Event {
+		return 0
+	}
+	return flapping
+}
+
+// step takes the record of one node from one evaluation to the next.
+type step struct {
+	table    table
+	now      time.Time
+	flapping time.Duration
+	history  string
+	node     string // its present name
+	// maintenance is of the node, and goes with the changes.
+	maintenance bool
+	// silenced says why nothing is raised at a satellite, "" if something can be.
+	silenced func(satelliteID string) string
+
+	record  Record
+	changes []Change
+}
+
+// outcome is what is to become of a state.
+type outcome struct {
+	state    State
+	finding  *Finding // nil: not found
+	severity Severity
+	reason   string // why it clears, where that is not because it is not found any more
+}
+
+// judge takes the record to what was found now.
+func (s *step) judge(findings map[place]Finding, unseen map[string]string) {
+	if s.record.Began.IsZero() {
+		s.record.Began = s.now
+	}
+	places := map[place]bool{}
+	for _, state := range s.record.States {
+		places[state.place()] = true
+	}
+	for p := range findings {
+		places[p] = true
+	}
+	var outcomes []outcome
+	for p := range places {
+		state, _ := s.record.state(p)
+		state.Below = maps.Clone(state.Below)
+		state.Code, state.Satellite = p.code, p.satellite
+		o := outcome{state: state}
+		if f, ok := findings[p]; ok {
+			o.finding = &f
+		}
+		_, blind := unseen[p.code]
+		s.decide(&o, blind)
+		outcomes = append(outcomes, o)
+	}
+	slices.SortFunc(outcomes, func(a, b outcome) int { return s.compare(a.state.place(), b.state.place()) })
+	s.leaveGravest(outcomes)
+	for _, o := range outcomes {
+		s.apply(o)
+	}
+	s.record.Unseen = nil
+	if len(unseen) > 0 {
+		s.record.Unseen = unseen
+	}
+	s.record.States = slices.DeleteFunc(s.record.States, func(state State) bool { return !state.worth(s.now) })
+	if len(s.record.States) == 0 {
+		s.record.States = nil
+	}
+}
+
+func (s *step) compare(a, b place) int {
+	if c := s.table.order[a.code] - s.table.order[b.code]; c != 0 {
+		return c
+	}
+	if a.satellite < b.satellite {
+		return -1
+	}
+	if a.satellite > b.satellite {
+		return 1
+	}
+	return 0
+}
+
+// decide says how grave a condition is to be, whatever others are.
+func (s *step) decide(o *outcome, blind bool) {
+	state := &o.state
+	why := s.silenced(state.Satellite)
+	if _, known := s.table.definition(state.Code); !known {
+		why = "this is not watched for any more"
+	}
+	if why != "" {
+		o.finding, o.reason = nil, why
+		if !state.Dismissed.IsZero() {
+			setBelow(state, Info, s.now)
+		}
+		return
+	}
+	level := OK
+	switch {
+	case o.finding != nil:
+		if !state.Dismissed.IsZero() && !isNews(*state, *o.finding) {
+			delete(state.Below, Info)
+			o.finding = nil
+			return
+		}
+		level = o.finding.Severity
+	case blind:
+		// What cannot be seen is not cleared.
+		o.severity = state.Severity
+		return
+	}
+	if !state.Dismissed.IsZero() && level == OK {
+		setBelow(state, Info, s.now)
+	}
+	o.severity = level
+	hold := s.table.hold(state.Code, s.flapping)
+	for severity := Info; severity <= state.Severity; severity++ {
+		if level >= severity {
+			delete(state.Below, severity)
+			continue
+		}
+		setBelow(state, severity, s.now)
+		if s.now.Sub(state.Below[severity]) < hold {
+			o.severity = severity
+		}
+	}
+}
+
+// setBelow notes since when what is found is less grave. A clock that was set back begins anew.
+func setBelow(state *State, severity Severity, now time.Time) {
+	if since, ok := state.Below[severity]; ok && !since.After(now) {
+		return
+	}
+	if state.Below == nil {
+		state.Below = map[Severity]time.Time{}
+	}
+	state.Below[severity] = now
+}
+
+// isNews says whether something happened since an Editor cleared a condition.
+func isNews(state State, found Finding) bool {
+	if found.Severity > state.DismissedAs {
+		return true
+	}
+	if happened := found.happened(); !happened.IsZero() {
+		return happened.After(state.Dismissed)
+	}
+	_, wasGone := state.Below[Info]
+	return wasGone
+}
+
+// leaveGravest clears, of the conditions that are about one score of one satellite, all but
+// the gravest. Of equally grave ones the one stays that is raised, or else comes first.
+func (s *step) leaveGravest(outcomes []outcome) {
+	type score struct{ name, satellite string }
+	gravest := map[score]int{}
+	scoreOf := func(o outcome) (score, bool) {
+		d, _ := s.table.definition(o.state.Code)
+		return score{d.Score, o.state.Satellite}, d.Score != "" && o.severity > OK
+	}
+	for i, o := range outcomes {
+		key, rivals := scoreOf(o)
+		if !rivals {
+			continue
+		}
+		best, ok := gravest[key]
+		if !ok || o.severity > outcomes[best].severity ||
+			o.severity == outcomes[best].severity && o.state.Severity > OK && outcomes[best].state.Severity == OK {
+			gravest[key] = i
+		}
+	}
+	for i := range outcomes {
+		if key, rivals := scoreOf(outcomes[i]); rivals && gravest[key] != i {
+			outcomes[i].severity = OK
+			outcomes[i].reason = outcomes[gravest[key]].state.Code + " stands in its place"
+		}
+	}
+}
+
+// apply writes what becomes of a state, and the change if it is one.
+func (s *step) apply(o outcome) {
+	state, before := o.state, o.state.Severity
+	if o.severity > OK && o.finding != nil && o.finding.Severity == o.severity {
+		f := o.finding
+		state.Title, state.Message, state.Unit = f.Title, f.Message, f.Unit
+		state.Value, state.Threshold = finite(f.Value), finite(f.Threshold)
+	}
+	state.Severity = o.severity
+	kind := ChangeKind("")
+	switch {
+	case o.severity == before && before == OK && state.RaisedAt.IsZero():
+		return // it was never raised
+	case o.severity == before:
+	case before == OK:
+		kind = Raised
+		state.RaisedAt, state.Since = s.now, s.now
+		if since := moment(o.finding.Since); !since.IsZero() && since.Before(s.now) {
+			state.Since = since
+		}
+		state.ClearedAt, state.Dismissed, state.DismissedAs = time.Time{}, time.Time{}, OK
+		state.Below = nil
+	case o.severity == OK:
+		kind = Cleared
+		state.ClearedAt, state.Below = s.now, nil
+	case o.severity > before:
+		kind = Worse
+	default:
+		kind = Better
+	}
+	for severity := range state.Below {
+		if severity > max(state.Severity, Info) || state.Severity == OK && state.Dismissed.IsZero() {
+			delete(state.Below, severity)
+		}
+	}
+	if len(state.Below) == 0 {
+		state.Below = nil
+	}
+	s.record.put(state)
+	if kind != "" {
+		s.changes = append(s.changes, Change{
+			Kind: kind, Time: s.now, History: s.history, Node: s.node, Maintenance: s.maintenance,
+			Before: before, Reason: o.reason, State: state,
+		})
+	}
+}
+
+// moment is a time as it is stored: what is compared before a restart is the same after it.
+func moment(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// inMaintenance says whether the operator works on a node.
+func inMaintenance(node concern.Node, now time.Time) bool { return now.Before(node.MaintenanceUntil) }

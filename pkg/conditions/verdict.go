@@ -1,0 +1,156 @@
+package conditions
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+)
+
+// summary is what all conditions come to.
+type summary struct {
+	text     string
+	severity Severity
+	// Of conditions that are raised.
+	critical, warning, info int
+	unwatched               int // nodes of which something is not watched
+}
+
+// verdict answers one line for a dashboard's top. What is not watched is never well.
+func (a answer) verdict() (data.Frames, error) {
+	rows, err := a.rows()
+	if err != nil {
+		return nil, err
+	}
+	s := a.summarize(rows)
+	count := func(name string, n int) *data.Field { return data.NewField(name, nil, []int64{int64(n)}) }
+	return data.Frames{frames.Table(verdictType,
+		data.NewField("text", nil, []string{s.text}),
+		frames.Column("severity", severityConfig(), []float64{float64(s.severity)}),
+		count("critical", s.critical),
+		count("warning", s.warning),
+		count("info", s.info),
+		count("not_watched", s.unwatched),
+	)}, nil
+}
+
+// gap is what is not watched of a node.
+type gap struct {
+	node    string
+	missing int // conditions
+	why     string
+}
+
+func (a answer) summarize(rows []row) summary {
+	var s summary
+	var problems []row
+	gaps, active := a.gaps(rows)
+	s.unwatched = len(gaps)
+	for _, r := range rows {
+		switch r.severity {
+		case Critical:
+			s.critical++
+		case Warning:
+			s.warning++
+		case Info:
+			s.info++
+		}
+		if r.severity >= Warning {
+			problems = append(problems, r)
+		}
+	}
+	slices.SortStableFunc(problems, func(x, y row) int { return int(y.severity - x.severity) })
+	blind := describe(gaps, active, len(a.table.definitions)-len(ownDefinitions))
+	switch {
+	case len(problems) > 0:
+		s.severity = problems[0].severity
+		words := make([]string, len(problems))
+		for i, r := range problems {
+			words[i] = a.where(r)
+		}
+		s.text = plural(len(problems), "problem", "problems") + ": " + some(words, 5)
+		if blind != "" {
+			s.text += ". " + blind
+		}
+	case active == 0:
+		s.severity = NotWatched
+		s.text = "Not watching: no node is configured"
+		if len(a.Watched) > 0 {
+			s.text = "Not watching: " + plural(len(a.Watched), "node is", "nodes are") + " retired"
+		}
+	case blind != "":
+		s.severity, s.text = NotWatched, blind
+	case s.info > 0:
+		s.severity, s.text = Info, "All fine, "+plural(s.info, "note", "notes")
+	default:
+		s.severity, s.text = OK, "All fine"
+	}
+	return s
+}
+
+// where names a problem: "Node Suspended on node3 (us1)".
+func (a answer) where(r row) string {
+	text := r.definition.short()
+	if r.node.Name != "" {
+		text += " on " + r.node.Name
+	}
+	if r.satellite != "" {
+		text += " (" + satelliteName(r.satellite) + ")"
+	}
+	if inMaintenance(r.node.Node, a.Now) {
+		text += ", in maintenance"
+	}
+	return text
+}
+
+// gaps are the nodes of which something is not watched, and how many nodes are not retired.
+func (a answer) gaps(rows []row) (gaps []gap, active int) {
+	at := map[string]int{}
+	for _, node := range a.Watched {
+		if !node.Retired {
+			active++
+		}
+	}
+	for _, r := range rows {
+		if r.severity != NotWatched || silence(r.node.Node, r.satellite) != "" || r.satellite != "" {
+			continue
+		}
+		i, ok := at[r.node.History]
+		if !ok {
+			i = len(gaps)
+			at[r.node.History] = i
+			gaps = append(gaps, gap{node: r.node.Name, why: r.why})
+		}
+		gaps[i].missing++
+	}
+	return gaps, active
+}
+
+// describe says what is not watched: nodes of which none of so many conditions is, and nodes of
+// which only a part is.
+func describe(gaps []gap, active, conditions int) string {
+	var whole, part []string
+	reasons := map[string]bool{}
+	for _, g := range gaps {
+		reasons[g.why] = true
+		if g.missing >= conditions {
+			whole = append(whole, g.node+" ("+g.why+")")
+		} else {
+			part = append(part, fmt.Sprintf("%s (%s)", g.node, g.why))
+		}
+	}
+	if len(whole) == active && len(reasons) == 1 && active > 0 {
+		return "Not watching: " + gaps[0].why
+	}
+	var texts []string
+	if len(whole) > 0 {
+		texts = append(texts, fmt.Sprintf("Not watching %d of %d: %s", len(whole), active, some(whole, 3)))
+	}
+	if len(part) > 0 {
+		texts = append(texts, fmt.Sprintf("Not watching everything at %d of %d: %s", len(part), active, some(part, 3)))
+	}
+	return strings.Join(texts, ". ")
+}
