@@ -163,7 +163,7 @@ func (d *decoder) times() []int64 {
 const (
 	columnXOR     = 1 // runs: the bits that differ from the run before
 	columnInteger = 2 // runs: the difference from the run before, for whole numbers
-	columnPacked  = 3 // for counts, see packed.go
+	columnPacked  = 3 // numbers in as many bits as they need, see packed.go
 )
 
 var missing = math.NaN()

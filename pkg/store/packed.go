@@ -8,9 +8,16 @@ import (
 
 // A packed column is for counts: whole numbers that are not negative, or missing. It
 // is written as their greatest common divisor (the sizes of pieces have one), and then
-// block by block the lowest number, how many bits the others need above it, and these
+// block by block how many bits each number needs above the lowest, the lowest, and these
 // bits. A number is 0 where the value is missing, else the value by the divisor plus 1.
-const packedBlock = 64
+// Where that is shorter, a block holds what each number is more than the one before, or
+// a bit for each row and the numbers of those only that have a value.
+const (
+	packedBlock       = 64
+	packedBits        = 55 // at most, for differences of whole numbers
+	packedDifferences = 64 // flags beside the bits
+	packedSparse      = 128
+)
 
 func appendColumnPacked(b []byte, values []float64) ([]byte, bool) {
 	divisor := uint64(0)
@@ -25,35 +32,69 @@ func appendColumnPacked(b []byte, values []float64) ([]byte, bool) {
 	}
 	divisor = max(divisor, 1)
 	b = binary.AppendUvarint(b, divisor)
-	var numbers [packedBlock]uint64
+	var numbers, differences, present [packedBlock]int64
+	previous := int64(0)
 	for len(values) > 0 {
 		n := min(packedBlock, len(values))
-		lowest, highest := uint64(math.MaxUint64), uint64(0)
+		filled, which := 0, [packedBlock / 8]byte{}
 		for i, v := range values[:n] {
 			numbers[i] = 0
 			if v == v {
-				numbers[i] = uint64(v)/divisor + 1
+				numbers[i] = int64(uint64(v)/divisor) + 1
+				present[filled] = numbers[i]
+				filled++
+				which[i/8] |= 1 << (i % 8)
 			}
-			lowest, highest = min(lowest, numbers[i]), max(highest, numbers[i])
+			differences[i] = numbers[i] - previous
+			previous = numbers[i]
 		}
 		values = values[n:]
-		width := bits.Len64(highest - lowest)
-		b = append(binary.AppendUvarint(b, lowest), byte(width))
-		var waiting uint64 // bits that make no byte yet
-		filled := 0
-		for _, number := range numbers[:n] {
-			// At most 54 bits come to at most 7.
-			waiting |= (number - lowest) << filled
-			for filled += width; filled >= 8; filled -= 8 {
-				b = append(b, byte(waiting))
-				waiting >>= 8
-			}
-		}
-		if filled > 0 {
-			b = append(b, byte(waiting))
+		lowest, width := spread(numbers[:n])
+		from, narrower := spread(differences[:n])
+		above, sparse := spread(present[:filled])
+		switch cost := n * min(width, narrower); {
+		case filled > 0 && n+filled*sparse < cost:
+			b = append(append(b, byte(packedSparse|sparse)), which[:(n+7)/8]...)
+			b = appendBits(b, present[:filled], above, sparse)
+		case narrower < width:
+			b = append(b, byte(packedDifferences|narrower))
+			b = appendBits(b, differences[:n], from, narrower)
+		default:
+			b = append(b, byte(width))
+			b = appendBits(b, numbers[:n], lowest, width)
 		}
 	}
 	return b, true
+}
+
+// spread is the lowest number and how many bits the others are above it at most.
+func spread(numbers []int64) (lowest int64, width int) {
+	if len(numbers) == 0 {
+		return 0, 0
+	}
+	lowest, highest := numbers[0], numbers[0]
+	for _, number := range numbers {
+		lowest, highest = min(lowest, number), max(highest, number)
+	}
+	return lowest, bits.Len64(uint64(highest - lowest))
+}
+
+func appendBits(b []byte, numbers []int64, lowest int64, width int) []byte {
+	b = binary.AppendVarint(b, lowest)
+	var waiting uint64 // bits that make no byte yet
+	filled := 0
+	for _, number := range numbers {
+		// At most 55 bits come to at most 7.
+		waiting |= uint64(number-lowest) << filled
+		for filled += width; filled >= 8; filled -= 8 {
+			b = append(b, byte(waiting))
+			waiting >>= 8
+		}
+	}
+	if filled > 0 {
+		b = append(b, byte(waiting))
+	}
+	return b
 }
 
 func greatestCommonDivisor(a, b uint64) uint64 {
@@ -67,32 +108,54 @@ func greatestCommonDivisor(a, b uint64) uint64 {
 func (d *decoder) packed(n int, f func(from, to int, value float64)) {
 	divisor := d.uvarint()
 	begin, value := 0, math.NaN()
+	previous := int64(0)
 	for i := 0; i < n; {
 		rows := min(packedBlock, n-i)
-		lowest := d.uvarint()
 		head := d.bytes(1)
-		if head == nil || head[0] > 54 || lowest > maxWhole+1 {
-			d.fail()
+		if head == nil {
 			return
 		}
-		width := int(head[0])
-		body := d.bytes((rows*width + 7) / 8)
+		width, differences, sparse := int(head[0]&(packedDifferences-1)), head[0]&packedDifferences != 0, head[0]&packedSparse != 0
+		which, filled := ^uint64(0), rows
+		if sparse {
+			which = 0
+			for j, eight := range d.bytes((rows + 7) / 8) {
+				which |= uint64(eight) << (8 * j)
+			}
+			filled = bits.OnesCount64(which)
+		}
+		lowest := d.varint()
+		if width > packedBits || filled > rows {
+			d.fail()
+		}
+		body := d.bytes((filled*width + 7) / 8)
 		if d.err != nil {
 			return
 		}
 		var waiting uint64
-		filled := 0
+		ready := 0
 		for row := range rows {
-			for ; filled < width; filled += 8 {
-				waiting |= uint64(body[0]) << filled
-				body = body[1:]
+			number := int64(0)
+			if which>>row&1 != 0 {
+				for ; ready < width; ready += 8 {
+					waiting |= uint64(body[0]) << ready
+					body = body[1:]
+				}
+				number = lowest + int64(waiting&(1<<width-1))
+				waiting >>= width
+				ready -= width
 			}
-			number := lowest + waiting&(1<<width-1)
-			waiting >>= width
-			filled -= width
+			if differences {
+				number += previous
+			}
+			previous = number
+			if number < 0 {
+				d.fail()
+				return
+			}
 			next := math.NaN()
 			if number > 0 {
-				next = float64((number - 1) * divisor)
+				next = float64(uint64(number-1) * divisor)
 			}
 			if !sameValue(next, value) {
 				if i+row > begin {

@@ -519,6 +519,15 @@ func TestEncodingsAnswerWhatTheyWereGiven(t *testing.T) {
 		"one":         {0.1},
 		"zeroes":      {0, 0, 0},
 		"nothing yet": {math.NaN()},
+		"counts":      countsOf(func(i int) float64 { return float64(i * i % 97) }),
+		"sizes":       countsOf(func(i int) float64 { return float64((1000*i + i*i%17) * 256) }),
+		"some counts": countsOf(func(i int) float64 {
+			if i%3 == 0 {
+				return math.NaN()
+			}
+			return float64(i % 3)
+		}),
+		"huge counts": countsOf(func(i int) float64 { return float64(i % 2 * (1<<53 - 1)) }),
 	}
 	for name, values := range columns {
 		times := make([]int64, len(values))
@@ -544,6 +553,47 @@ func TestEncodingsAnswerWhatTheyWereGiven(t *testing.T) {
 			t.Errorf("%s: times (-want +got)\n%s", name, diff)
 		}
 	}
+}
+
+func countsOf(f func(i int) float64) []float64 {
+	values := make([]float64, 200)
+	for i := range values {
+		values[i] = f(i)
+	}
+	return values
+}
+
+func FuzzPackedColumn(f *testing.F) {
+	f.Add([]byte{1, 0, 0, 0, 200, 3, 255, 255}, uint64(256))
+	f.Fuzz(func(t *testing.T, b []byte, unit uint64) {
+		var values []float64
+		for i := 0; i+1 < len(b); i += 2 {
+			v := float64(uint64(b[i]) << (b[i+1] % 40) * max(unit%5000, 1))
+			if b[i+1] > 250 {
+				v = math.NaN()
+			}
+			values = append(values, v)
+		}
+		packed, ok := appendColumnPacked(nil, values)
+		if !ok {
+			return
+		}
+		got := make([]float64, 0, len(values))
+		d := &decoder{b: packed}
+		d.packed(len(values), func(from, to int, value float64) {
+			for range to - from {
+				got = append(got, value)
+			}
+		})
+		if d.err != nil || len(d.b) > 0 || len(got) != len(values) {
+			t.Fatalf("%v is read back as %v: %v, %d bytes left", values, got, d.err, len(d.b))
+		}
+		for i := range values {
+			if !sameValue(values[i], got[i]) {
+				t.Fatalf("%v is read back as %v", values, got)
+			}
+		}
+	})
 }
 
 func FuzzDecodeCommit(f *testing.F) {
