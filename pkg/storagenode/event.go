@@ -25,6 +25,10 @@ type Event struct {
 	// Arrived is when the line came, more precise than its own time; zero where it was
 	// read later than it was written. The reader of the log sets it.
 	Arrived time.Time
+	// Read is when the line was read, of a line that was read just when it was written;
+	// zero for all others. It is set however far the line's own time is from it, so that it
+	// tells how far the node's clock is from ours.
+	Read time.Time
 }
 
 // Kind is what a line is about.
