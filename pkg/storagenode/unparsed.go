@@ -1,6 +1,7 @@
 package storagenode
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"unicode/utf8"
@@ -33,7 +34,8 @@ func (u *unparsedLines) add(reason LineReason, raw []byte) {
 	}
 	known := &u.byReason[i]
 	known.Count++
-	if len(known.Shapes) == maxShapes {
+	raw = bytes.TrimRight(raw, "\r\n")
+	if len(raw) == 0 || len(known.Shapes) == maxShapes {
 		return
 	}
 	var made [maxShapeLength]byte

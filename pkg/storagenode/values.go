@@ -215,7 +215,10 @@ func parseInt(text []byte) (int64, bool) {
 
 func parseFloat(text []byte) (float64, bool) {
 	f, err := strconv.ParseFloat(string(text), 64)
-	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0, false
+	}
+	return f, true
 }
 
 // byteUnits are the units in sizes for people.
