@@ -1,0 +1,176 @@
+package presence
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+)
+
+const (
+	// startHold is how long after a start or an update silence is to be expected: the API
+	// waits for the node's first look at its version and its disk.
+	startHold = 30 * time.Minute
+	// quietLog is how long a log may pause and still count as moving.
+	quietLog = 5 * time.Minute
+	// apiSlowInfo and apiSlowWarning are for how long the API of a running node may fail.
+	apiSlowInfo    = 5 * time.Minute
+	apiSlowWarning = 6 * time.Hour
+	// contactEnd is after how long without contact satellites disqualify a node.
+	contactEnd = 30 * 24 * time.Hour
+)
+
+// reach is whether a node can be reached.
+type reach struct {
+	why     string        // it cannot be said
+	failing bool          // its API does not answer
+	since   time.Time     // neither API nor log said anything since
+	out     time.Duration // for so long
+	lost    bool          // for too long
+}
+
+// reached judges whether the node can be reached. It never says so by the log alone.
+func (s *subject) reached(c conditions.Case) (r reach) {
+	switch {
+	case !s.hasAPI():
+		return reach{why: whyNoAPI}
+	case s.API != "" && !c.Settings.AllowsAPI(s.API):
+		return reach{why: s.API + " is not on this machine and remote APIs are not allowed: allow them in the data source's settings"}
+	case s.State == concern.Connecting && s.Trouble == "":
+		return reach{why: "the node's API has not been asked yet since the start"}
+	case s.answers(), s.State == concern.Stopped:
+		return reach{}
+	}
+	r.failing = true
+	r.since = s.StateSince
+	if r.since.IsZero() {
+		r.since = c.Started
+	}
+	line := s.lastLine()
+	if s.hasLog() {
+		r.since = latest(r.since, line)
+	}
+	r.out = s.now.Sub(r.since)
+	moves := s.hasLog() && !line.IsZero() && s.now.Sub(line) < quietLog
+	held := s.now.Sub(s.lastStart()) < startHold
+	r.lost = !moves && !held && r.out >= s.Thresholds.UnreachableWarning
+	return r
+}
+
+func (s *subject) judgeUnreachable(*bench) (*conditions.Finding, string) {
+	r := s.reach
+	if r.why != "" || !r.lost {
+		return nil, r.why
+	}
+	found := &conditions.Finding{Severity: conditions.Warning, Value: r.out.Seconds(), Threshold: s.Thresholds.UnreachableWarning.Seconds(), Unit: "s", Since: r.since}
+	if r.out >= s.Thresholds.UnreachableCritical {
+		found.Severity, found.Threshold = conditions.Critical, s.Thresholds.UnreachableCritical.Seconds()
+	}
+	silent := ""
+	if s.hasLog() {
+		silent = ", and its log has no line since then"
+	}
+	found.Message = fmt.Sprintf("Node %s has not answered for %s, since %s%s (threshold: %s). %sCheck that the machine, its network and the node run. "+
+		"Downtime lowers the online score; after 30 days without contact satellites disqualify a node.",
+		s.Name, lasting(r.out), moment(r.since), silent, lasting(seconds(found.Threshold)), s.lastError())
+	return found, ""
+}
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+// lastError is a sentence with what went wrong the last time.
+func (s *subject) lastError() string {
+	if s.Trouble == "" {
+		return ""
+	}
+	return "Last error: " + sentence(s.Trouble) + " "
+}
+
+// hosts finds machines all of whose nodes cannot be reached, and says whose nodes they are.
+func (b *bench) hosts(verdict *conditions.Verdict) (together map[*subject]bool) {
+	byHost := map[string][]*subject{}
+	var order []string
+	for _, s := range b.nodes {
+		if s.Retired || s.reach.why != "" || s.State == concern.Stopped {
+			continue
+		}
+		if len(byHost[s.host]) == 0 {
+			order = append(order, s.host)
+		}
+		byHost[s.host] = append(byHost[s.host], s)
+	}
+	together = map[*subject]bool{}
+	for _, host := range order {
+		nodes := byHost[host]
+		var names []string
+		var since time.Time
+		for _, s := range nodes {
+			if s.reach.lost {
+				names = append(names, s.Name)
+				since = latest(since, s.reach.since)
+			}
+		}
+		if len(names) < 2 || len(names) < len(nodes) {
+			continue
+		}
+		for _, s := range nodes {
+			together[s] = true
+		}
+		out := b.Now.Sub(since)
+		verdict.Findings = append(verdict.Findings, nodes[0].complete(hostUnreachable, "", conditions.Finding{
+			Severity: conditions.Critical, Value: float64(len(names)), Threshold: float64(len(nodes)), Unit: "short", Since: since,
+			Message: fmt.Sprintf("None of the %d nodes on %s has answered for %s, since %s: %s. %sCheck the machine's power and network, and the way to it from here. "+
+				"After 30 days without contact satellites disqualify a node.",
+				len(names), hostName(host), lasting(out), moment(since), listed(names), nodes[0].lastError()),
+		}))
+	}
+	return together
+}
+
+// judgeAPI is of an API that fails while the node runs.
+func (s *subject) judgeAPI(*bench) (*conditions.Finding, string) {
+	switch {
+	case s.reach.why != "":
+		return nil, s.reach.why
+	case !s.reach.failing:
+		return nil, ""
+	case !s.hasLog():
+		return nil, "whether the node runs cannot be told while its API does not answer: give its log in the data source's settings"
+	case s.LogTrouble != "":
+		return nil, "whether the node runs cannot be told while its API does not answer and its log cannot be read: " + s.LogTrouble
+	}
+	since, line := s.StateSince, s.lastLine()
+	failing := s.now.Sub(since)
+	// It moves where it moved since, and not so long ago that the node may be gone.
+	moves := line.After(since) && s.now.Sub(line) < s.Thresholds.UnreachableWarning
+	if !moves || failing < apiSlowInfo || s.now.Sub(s.lastStart()) < startHold {
+		return nil, ""
+	}
+	found := &conditions.Finding{Severity: conditions.Info, Value: failing.Seconds(), Threshold: apiSlowInfo.Seconds(), Unit: "s", Since: since}
+	if failing >= apiSlowWarning {
+		found.Severity, found.Threshold = conditions.Warning, apiSlowWarning.Seconds()
+	}
+	found.Message = fmt.Sprintf("The API of %s has not answered for %s, since %s (threshold: %s), but the node runs: its log had a line at %s. %sScores, contact and disk are not seen meanwhile. "+
+		"Look at the load of the disk; where the connection is refused, at console.address and the API address in the settings.",
+		s.Name, lasting(failing), moment(since), lasting(seconds(found.Threshold)), moment(line), s.lastError())
+	return found, ""
+}
+
+// judgeWrongPair is of a log and an API that are not of one node.
+func (s *subject) judgeWrongPair(*bench) (*conditions.Finding, string) {
+	switch {
+	case s.WrongPair != "":
+		return &conditions.Finding{
+			Severity: conditions.Critical, Value: 2, Threshold: 1, Unit: "short",
+			Message: fmt.Sprintf("Log and API of %s are 2 different nodes, not 1: %s. Neither node is watched rightly. "+
+				"Correct the log (%s) or the API address of this node in the data source's settings.", s.Name, strings.TrimSuffix(s.WrongPair, "."), s.Log),
+		}, ""
+	case !s.hasLog():
+		return nil, whyNoLog
+	case !s.hasAPI():
+		return nil, whyNoAPI
+	}
+	return nil, ""
+}
