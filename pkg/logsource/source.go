@@ -52,6 +52,13 @@ type DockerPosition struct {
 	Container string    `json:"container"` // its id
 	Last      time.Time `json:"last"`      // the last line's time
 	Equal     int       `json:"equal"`     // how many lines with just this time were read
+	// Where reading begins again, a little before Last because lines of two streams are
+	// not in the order of their times, and how many lines were read from there on. Where
+	// From is zero, it is Last, and Count is Equal.
+	From  time.Time `json:"from,omitzero"`
+	Count int       `json:"count,omitempty"`
+	// The latest time from before the daemon's clock was set back, while that matters.
+	SetBack time.Time `json:"setBack,omitzero"`
 }
 
 // Block is some lines of a log, in order.
@@ -127,6 +134,3 @@ type Status struct {
 	Reconnects                  int64
 	Notices                     []Notice
 }
-
-// Watcher wakes the followers of files when something changes in a folder.
-type Watcher struct{}
