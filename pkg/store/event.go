@@ -22,8 +22,7 @@ func (e Event) equal(other Event) bool {
 	return e.Time == other.Time && e.Kind == other.Kind && e.Text == other.Text && maps.Equal(e.Labels, other.Labels)
 }
 
-// eventsGroup is the group that holds every event. It has no policy, so that its
-// events stay for as long as the store keeps what has none.
+// eventsGroup is the group that holds every event.
 const eventsGroup = "events"
 
 // AppendEvent records an event.
@@ -37,7 +36,7 @@ func (s *Store) Events(ctx context.Context, from, to int64, kind string) ([]Even
 	if from > to {
 		return nil, fmt.Errorf("read events: from %d to %d is not a range", from, to)
 	}
-	from = max(from, s.options.Now().Add(-s.options.Retention).UnixMilli())
+	from = max(from, s.options.Now().Add(-s.limits.Load().EventRetention).UnixMilli())
 	whole := segment{group: eventsGroup, from: from, to: to + 1}
 	parts, err := s.parts(ctx, whole)
 	if err != nil {

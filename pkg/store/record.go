@@ -9,13 +9,18 @@ import (
 )
 
 // Record adds a batch: to the answers at once, to the disk with the next commit.
-// A row that is older than its family is kept, or too far in the future, is
-// refused and counted; the rest of the batch is recorded.
+// A row that is older than its family is kept, or too far in the past or future for
+// the limits, is refused and counted; the rest of the batch is recorded.
 func (s *Store) Record(batch *Batch) error {
 	now := s.options.Now()
+	limits := s.limits.Load()
 	accepted := &Batch{documents: slices.Clone(batch.documents)}
 	for _, r := range batch.rows {
-		if r.time > now.Add(s.options.MaxFuture).UnixMilli() || r.time < max(0, now.Add(-s.policy(r.group).longest()).UnixMilli()) {
+		past := s.policy(r.group).longest()
+		if limits.MaxPast > 0 {
+			past = min(past, limits.MaxPast)
+		}
+		if r.time > now.Add(limits.MaxFuture).UnixMilli() || r.time < max(0, now.Add(-past).UnixMilli()) {
 			continue
 		}
 		accepted.rows = append(accepted.rows, r)

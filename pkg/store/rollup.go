@@ -37,10 +37,14 @@ func family(group string) string {
 
 // policy is that of the group's family; a family without one is kept whole.
 func (s *Store) policy(group string) Policy {
-	if policy, ok := s.limits.Load().Policies[family(group)]; ok {
+	limits := s.limits.Load()
+	if group == eventsGroup {
+		return Policy{Keep: limits.EventRetention}
+	}
+	if policy, ok := limits.Policies[family(group)]; ok {
 		return policy
 	}
-	return Policy{Keep: s.options.Retention}
+	return Policy{Keep: limits.Retention}
 }
 
 // A roll-up is a group of its own, with a column for each column and aggregate of

@@ -19,16 +19,6 @@ const (
 	// FileName is the database's name in its folder.
 	FileName = "store.db"
 
-	// DefaultFlushInterval is how long a recorded value may wait for its commit.
-	DefaultFlushInterval = time.Second
-	// DefaultSealInterval is how long commits may wait until chunks replace them.
-	DefaultSealInterval = time.Hour
-	// DefaultRetention is how long samples are kept.
-	DefaultRetention = 400 * 24 * time.Hour
-
-	// DefaultMaxFuture is by how much a row's time may be ahead of the clock.
-	DefaultMaxFuture = time.Hour
-
 	// sealCommits bounds the commits that an opening has to replay.
 	sealCommits = 4096
 	// mergeChunks is how many chunks of one window are merged into one.
@@ -50,25 +40,13 @@ var ErrClosed = errors.New("the store is closed")
 // Options of a store. The zero value of each means its default.
 type Options struct {
 	Dir           string        // "" keeps everything in memory
-	FlushInterval time.Duration // negative: only Flush commits
-	SealInterval  time.Duration
-	Retention     time.Duration // of families without a policy
+	FlushInterval time.Duration // negative: only Flush commits, whatever the limits say
 	Limits        Limits        // as long as SetLimits gives no others
-	MaxFuture     time.Duration // by how much a row may be ahead of the clock
 	Now           func() time.Time
 	// Report is told once of each damage found and each write that failed. It
 	// must not call the store.
 	Report func(message string)
 }
-
-// Limits are what may change while the store is open.
-type Limits struct {
-	Policies    map[string]Policy
-	MemoryLimit int64 // bytes that keys and values may take; 0: no limit
-}
-
-// SetLimits gives other limits. What they do not allow goes with the next sealing.
-func (s *Store) SetLimits(limits Limits) { s.limits.Store(&limits) }
 
 // Store is the one owner of one BuntDB file. Its methods are safe for concurrent
 // use. A recorded value is in the answers at once, and on disk with the next
@@ -107,8 +85,9 @@ type Store struct {
 	// step is told of each step of sealing and compaction. Only tests set it.
 	step func(name string)
 
-	stop    context.CancelFunc
-	stopped chan struct{}
+	limitsSet chan struct{} // told when limits change
+	stop      context.CancelFunc
+	stopped   chan struct{}
 }
 
 type storedDocument struct {
@@ -143,18 +122,6 @@ type Status struct {
 // *LockedError if another process holds the folder and a *NewerFormatError if a
 // later version wrote the file.
 func Open(options Options) (*Store, error) {
-	if options.FlushInterval == 0 {
-		options.FlushInterval = DefaultFlushInterval
-	}
-	if options.SealInterval == 0 {
-		options.SealInterval = DefaultSealInterval
-	}
-	if options.Retention == 0 {
-		options.Retention = DefaultRetention
-	}
-	if options.MaxFuture == 0 {
-		options.MaxFuture = DefaultMaxFuture
-	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -168,6 +135,7 @@ func Open(options Options) (*Store, error) {
 		pending:   &Batch{},
 		sealedAt:  options.Now(),
 		contained: map[place]uint64{},
+		limitsSet: make(chan struct{}, 1),
 		stopped:   make(chan struct{}),
 	}
 	s.SetLimits(options.Limits)
@@ -286,15 +254,19 @@ func (s *Store) run(ctx context.Context) {
 	if s.options.FlushInterval < 0 {
 		return
 	}
-	ticker := time.NewTicker(s.options.FlushInterval)
-	defer ticker.Stop()
+	last := time.Now()
+	timer := time.NewTimer(s.limits.Load().FlushInterval)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-s.limitsSet:
+		case <-timer.C:
 			s.guardedTick(ctx)
+			last = time.Now()
 		}
+		timer.Reset(time.Until(last.Add(s.limits.Load().FlushInterval)))
 	}
 }
 
@@ -314,7 +286,7 @@ func (s *Store) tick(ctx context.Context) {
 	}
 	s.writing.Lock()
 	syncing := s.sync()
-	due := s.sequence > s.sealed && (s.options.Now().Sub(s.sealedAt) >= s.options.SealInterval || s.sequence-s.sealed >= sealCommits)
+	due := s.sequence > s.sealed && (s.options.Now().Sub(s.sealedAt) >= s.limits.Load().SealInterval || s.sequence-s.sealed >= sealCommits)
 	s.writing.Unlock()
 	if syncing != nil {
 		s.options.Report(fmt.Sprintf("the store %s is written, but not safely on its disk: %v", s.path, syncing))

@@ -422,7 +422,7 @@ func TestMergingAndCompactionKeepEverySample(t *testing.T) {
 
 func TestRetentionDropsWholeChunks(t *testing.T) {
 	now := start
-	s := open(t, t.TempDir(), func(o *Options) { o.Retention = 30 * 24 * time.Hour; o.Now = func() time.Time { return now } })
+	s := open(t, t.TempDir(), func(o *Options) { o.Limits.Retention = 30 * 24 * time.Hour; o.Now = func() time.Time { return now } })
 	record(t, s, "a", start, Sample{"x", 1})
 	now = start.AddDate(0, 0, 50)
 	record(t, s, "a", now, Sample{"x", 2})
