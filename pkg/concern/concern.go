@@ -92,6 +92,7 @@ type Watched struct {
 	// Of the node's log.
 	LogBehind int64     // bytes that are not read yet
 	LogRead   time.Time // when the last line was read
+	LogSince  time.Time // since when the log is read, or cannot be
 }
 
 // Request is a query, ready to be answered.

@@ -17,7 +17,7 @@ import (
 
 // types are all query types that a fleet answers.
 func types() []concern.Type {
-	all := []concern.Type{nodesType}
+	all := []concern.Type{nodesType, liveType}
 	for _, c := range concerns {
 		all = append(all, c.Types()...)
 	}
@@ -60,8 +60,11 @@ func (f *Fleet) Answer(ctx context.Context, raw []byte, from, to time.Time, step
 }
 
 func (f *Fleet) answer(ctx context.Context, request concern.Request) (data.Frames, error) {
-	if request.Query.QueryType == nodesType.Name {
+	switch request.Query.QueryType {
+	case nodesType.Name:
 		return f.nodesTable(request)
+	case liveType.Name:
+		return f.liveFrames(request)
 	}
 	for _, c := range concerns {
 		for _, t := range c.Types() {

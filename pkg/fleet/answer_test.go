@@ -30,7 +30,7 @@ func TestWrongQuestionsAreRefused(t *testing.T) {
 		says  string
 	}{
 		{f, `{`, "not a JSON object"},
-		{f, `{"queryType":"traffic"}`, `allowed are "nodes", "reputation"`},
+		{f, `{"queryType":"weather"}`, `allowed are "nodes", "live", "reputation"`},
 		{f, `{"queryType":"nodes","format":"instant"}`, `allowed are "table"`},
 		{f, `{"queryType":"reputation","metrics":["x"]}`, `"audit_score_percent"`},
 		{f, `{"queryType":"reputation","nodes":["B"]}`, `there is no node "B"; the nodes are A`},
@@ -106,7 +106,7 @@ func TestNodesTable(t *testing.T) {
 	}
 	want := []string{
 		"node_name", "state", "state_since", "last_success", "last_error", "node_id", "version", "up_to_date", "started_at", "last_pinged",
-		"quic_status", "disk_used_bytes", "disk_free_bytes", "disk_trash_bytes", "disk_allocated_bytes", "estimated_payout_usd", "health_percent", "api", "log",
+		"quic_status", "disk_used_bytes", "disk_free_bytes", "disk_trash_bytes", "disk_allocated_bytes", "estimated_payout_usd", "health_percent", "api", "log", "log_state", "log_progress_percent", "log_behind_bytes", "log_last_line", "log_trouble", "not_watched",
 	}
 	if diff := cmp.Diff(want, columns); diff != "" {
 		t.Error(diff)

@@ -315,15 +315,27 @@ func (f *Fleet) checkLog(ctx context.Context, node settings.Node) (nodeID string
 		if err := logsource.Dial(ctx, node.Log.Address); err != nil {
 			return "", []Check{{Name: "log_path", Verdict: Failure, Message: fmt.Sprintf("nothing takes connections at %s", node.Log.Address), Mend: "start the log forwarder on the node's machine and open its port"}}
 		}
-		return "", []Check{{Name: "log_path", Verdict: OK, Message: node.Log.Address + " takes connections"}}
+		checks = []Check{{Name: "log_path", Verdict: OK, Message: node.Log.Address + " takes connections"}}
+		return "", append(checks, f.checkFollowing(node)...)
+	case settings.LogDocker:
+		return "", f.checkFollowing(node)
 	case settings.LogFile:
 		file, err := logsource.Inspect(node.Log.Path)
 		if err != nil {
 			return "", []Check{fileTrouble(err)}
 		}
 		checks = []Check{{Name: "log_readable", Verdict: OK, Message: fmt.Sprintf("%s can be read, %d KiB", file.Path, (file.Size+1023)/1024)}}
-		checks = append(checks, f.checkLines(ctx, node.Log.Path)...)
-		return lastNodeID(ctx, node.Log), checks
+		lines := f.checkLines(ctx, node.Log.Path)
+		blind := slices.ContainsFunc(lines, func(c Check) bool {
+			return c.Verdict == Warning && (c.Name == "log_level" || c.Name == "log_transfers")
+		})
+		for _, check := range f.checkFollowing(node) {
+			// What the last lines show by themselves is said once.
+			if check.Name != "not_watched" || check.Verdict != Warning || !blind {
+				lines = append(lines, check)
+			}
+		}
+		return lastNodeID(ctx, node.Log), append(checks, lines...)
 	}
 	return "", []Check{{Name: "log_path", Verdict: Info, Message: "this node has no log: a failed audit shows only when its satellite lowers the score, hours later", Mend: "give the node's log too"}}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +59,7 @@ func verify(t *testing.T, checks []fleet.Check, node string, want []wantedCheck)
 	t.Helper()
 	var got, names []string
 	for _, check := range checks {
-		if check.Node != node {
+		if check.Node != node || slices.Contains(ofFollowing, check.Name) {
 			continue
 		}
 		got = append(got, check.Name+" "+string(check.Verdict))
@@ -80,6 +81,9 @@ func verify(t *testing.T, checks []fleet.Check, node string, want []wantedCheck)
 		}
 	}
 }
+
+// ofFollowing are checks whose outcome depends on how far a log was read by now.
+var ofFollowing = []string{"log_followed", "log_unparsed", "log_rotation", "not_watched"}
 
 func line(at time.Time, level, message string) string {
 	return at.UTC().Format(time.RFC3339) + "\t" + level + "\t" + message + "\t{\"Process\": \"storagenode\"}\n"

@@ -20,15 +20,26 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/presence"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/traffic"
 )
 
-// concerns is the registry: a new concern is one line here.
-var concerns = []concern.Concern{
+// watching is the registry: a new concern is one line here.
+var watching = []concern.Concern{
 	reputation.Concern{},
+	presence.Concern{},
+	traffic.Concern{},
+	// journal
+	// upkeep
 }
+
+// concerns are those, and what answers for the conditions that they raise.
+var concerns = append(watching[:len(watching):len(watching)], conditions.NewConcern(judges()))
 
 // limits of a store: the policies of every concern's families, and its memory.
 func limits(s settings.Settings) store.Limits {
@@ -36,7 +47,10 @@ func limits(s settings.Settings) store.Limits {
 	for _, c := range concerns {
 		maps.Copy(all, c.Policies(s.Retention))
 	}
-	return store.Limits{Policies: all, MemoryLimit: s.MemoryLimit}
+	return store.Limits{
+		Policies: all, EventRetention: s.Retention.Events, MemoryLimit: s.MemoryLimit,
+		MaxFuture: s.Store.MaxFuture, FlushInterval: s.Store.Flush, SealInterval: s.Store.Seal,
+	}
 }
 
 // lockRetry is the pause between two tries to take a store that another process
@@ -48,12 +62,17 @@ func stack() string { return string(debug.Stack()) }
 // Fleet is the running watch of one data source. Its methods are safe for
 // concurrent use, and it may be asked whatever state it is in.
 type Fleet struct {
-	key    Key
-	dir    string // "" keeps everything in memory
-	now    func() time.Time
-	log    log.Logger
-	keeper *keeper
-	panics atomic.Int64 // of the watch over its nodes
+	key     Key
+	dir     string // "" keeps everything in memory
+	now     func() time.Time
+	log     log.Logger
+	keeper  *keeper
+	watcher *logsource.Watcher // of the process
+	hub     *hub
+	// judgeWake is told when something was recorded that conditions may depend on.
+	judgeWake chan struct{}
+	engine    *conditions.Engine
+	panics    atomic.Int64 // of the watch over its nodes
 
 	working sync.WaitGroup // the workers, those that were told to stop included
 
@@ -64,6 +83,7 @@ type Fleet struct {
 	// configured is when they came here.
 	configured time.Time
 	running    bool
+	began      time.Time     // when collecting last began
 	stopping   chan struct{} // while it stops: closed when that is over
 	again      bool          // somebody asked while it stopped: start again
 	closed     bool          // for good
@@ -76,13 +96,18 @@ type Fleet struct {
 	storeErr   error
 }
 
-func newFleet(key Key, dir string, now func() time.Time, logger log.Logger) *Fleet {
-	return &Fleet{
+func newFleet(key Key, dir string, now func() time.Time, logger log.Logger, watcher *logsource.Watcher) *Fleet {
+	f := &Fleet{
 		key: key, dir: dir, now: now,
-		log:     logger.With("org", key.Org, "datasource", key.UID),
-		keeper:  newKeeper(dir),
-		workers: map[string]*worker{},
+		log:       logger.With("org", key.Org, "datasource", key.UID),
+		keeper:    newKeeper(dir),
+		watcher:   watcher,
+		hub:       newHub(),
+		judgeWake: make(chan struct{}, 1),
+		workers:   map[string]*worker{},
 	}
+	f.engine = f.newEngine()
+	return f
 }
 
 func (f *Fleet) currentSettings() settings.Settings {
@@ -155,7 +180,7 @@ func (f *Fleet) beginLocked() {
 // is open.
 func (f *Fleet) startLocked() {
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	f.running, f.again = true, false
+	f.running, f.again, f.began = true, false, f.now()
 	f.opened, f.opening = make(chan struct{}), make(chan struct{})
 	go f.open(f.ctx, f.opened, f.opening)
 }
@@ -210,6 +235,8 @@ func (f *Fleet) tryOpen(ctx context.Context, opened chan struct{}, first bool) (
 	f.store = opening
 	f.store.SetLimits(limits(f.settings)) // they may have changed meanwhile
 	f.reconcileLocked(f.settings)
+	f.working.Go(func() { f.stream(ctx) })
+	f.working.Go(func() { f.judge(ctx) })
 	return true, nil
 }
 
@@ -250,6 +277,9 @@ func (f *Fleet) launchLocked(node settings.Node) {
 	f.workers[node.Name] = w
 	w.recallLocked()
 	f.working.Go(func() { w.run(ctx) })
+	if node.Log.Kind != settings.NoLog {
+		f.working.Go(func() { w.listen(ctx) })
+	}
 }
 
 // pollingChanged says whether a change concerns every node's requests.
@@ -408,10 +438,13 @@ func (f *Fleet) watched() []concern.Watched {
 			continue
 		}
 		status := w.status(patience)
-		all = append(all, concern.Watched{
+		watched := concern.Watched{
 			Node: w.asConcern(), Since: status.Started, Trouble: status.Trouble(),
 			State: status.State, StateSince: status.Since, Endpoint: status.Endpoint, Answered: status.LastSuccess, Facts: status.Facts,
-		})
+			WrongPair: w.wrongPair(),
+		}
+		w.describeLog(&watched)
+		all = append(all, watched)
 	}
 	return all
 }

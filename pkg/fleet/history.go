@@ -74,6 +74,9 @@ func (w *worker) identify(nodeID string) {
 		w.facts = readFacts(w.store, history)
 	}
 	w.history, w.identified = history, true
+	if history != before && w.stopListening != nil {
+		w.stopListening()
+	}
 	w.mu.Unlock()
 	// Who took it up for their name's sake look for another.
 	for _, other := range f.workers {

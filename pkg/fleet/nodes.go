@@ -9,7 +9,9 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
 
 // nodesType is the one query type that the fleet answers itself: what it knows of
@@ -26,10 +28,11 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 		concern.Watched
 		Status
 		health *float64
+		log    logColumns
 	}
 	rows := make([]row, 0, len(request.Watched))
 	for _, node := range request.Watched {
-		r := row{Watched: node, Status: byName[node.Name]}
+		r := row{Watched: node, Status: byName[node.Name], log: f.logColumns(node)}
 		latest, _, err := reputation.Read(request.Store, node.Node)
 		if err != nil {
 			return nil, err
@@ -87,6 +90,12 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 		frames.Column("health_percent", reputation.HealthConfig(), frames.Each(rows, func(r row) *float64 { return r.health })),
 		text("api", func(r row) string { return r.Status.Endpoint }),
 		text("log", func(r row) string { return r.Log.String() }),
+		text("log_state", func(r row) string { return r.log.state }),
+		frames.Column("log_progress_percent", &data.FieldConfig{Unit: "percent"}, frames.Each(rows, func(r row) *float64 { return r.log.progress })),
+		frames.Column("log_behind_bytes", &data.FieldConfig{Unit: "decbytes"}, frames.Each(rows, func(r row) *float64 { return r.log.behind })),
+		moment("log_last_line", func(r row) time.Time { return r.Evidence.Last[concern.AnyLine] }),
+		text("log_trouble", func(r row) string { return r.LogTrouble }),
+		text("not_watched", func(r row) string { return r.log.notWatched }),
 	)
 	for _, r := range rows {
 		if old := request.Now.Sub(r.LastSuccess); !r.LastSuccess.IsZero() && old > 2*request.Settings.Poll.Status {
@@ -94,6 +103,39 @@ func (f *Fleet) nodesTable(request concern.Request) (data.Frames, error) {
 		}
 	}
 	return data.Frames{table}, nil
+}
+
+// logColumns are what the table of nodes says of a log.
+type logColumns struct {
+	state            string
+	progress, behind *float64
+	notWatched       string
+}
+
+func (f *Fleet) logColumns(node concern.Watched) logColumns {
+	if node.Log.Kind == settings.NoLog {
+		return logColumns{state: "none", notWatched: blindList(node.Evidence, f.now())}
+	}
+	f.mu.Lock()
+	w := f.workers[node.Name]
+	f.mu.Unlock()
+	if w == nil {
+		return logColumns{state: string(logsource.Waiting)}
+	}
+	w.mu.Lock()
+	l := w.listening
+	w.mu.Unlock()
+	if l == nil {
+		return logColumns{state: string(logsource.Waiting), notWatched: blindList(node.Evidence, f.now())}
+	}
+	status, evidence, _ := l.state(f.now())
+	behind := float64(status.Behind)
+	columns := logColumns{state: string(status.State), behind: &behind, notWatched: blindList(evidence, f.now())}
+	if status.BackfillTotal > 0 {
+		percent := 100 * float64(status.BackfillDone) / float64(status.BackfillTotal)
+		columns.progress = &percent
+	}
+	return columns
 }
 
 // trouble orders the states, the worst first.

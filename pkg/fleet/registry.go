@@ -14,6 +14,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -71,6 +72,7 @@ func (o Options) complete() Options {
 // fleets stay, and those of the last run start collecting without being asked.
 type Registry struct {
 	options Options
+	watcher *logsource.Watcher // wakes the followers of all log files
 
 	mu     sync.Mutex // guards everything below
 	fleets map[Key]*Fleet
@@ -84,7 +86,7 @@ const idleCheck = time.Hour
 
 // NewRegistry makes a registry without fleets.
 func NewRegistry(options Options) *Registry {
-	r := &Registry{options: options.complete(), fleets: map[Key]*Fleet{}, stop: make(chan struct{}), done: make(chan struct{})}
+	r := &Registry{options: options.complete(), watcher: logsource.NewWatcher(), fleets: map[Key]*Fleet{}, stop: make(chan struct{}), done: make(chan struct{})}
 	go r.stopIdle()
 	return r
 }
@@ -149,7 +151,7 @@ func (r *Registry) get(key Key) (*Fleet, error) {
 		if r.options.Dir != "" {
 			dir = filepath.Join(r.options.Dir, key.folder())
 		}
-		f = newFleet(key, dir, r.options.Now, r.options.Logger)
+		f = newFleet(key, dir, r.options.Now, r.options.Logger, r.watcher)
 		r.fleets[key] = f
 	}
 	return f, nil

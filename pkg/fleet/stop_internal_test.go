@@ -26,7 +26,7 @@ func TestWhatComesWhileAFleetStops(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFleet(Key{Org: 1, UID: "x"}, t.TempDir(), time.Now, log.NewNullLogger())
+			f := newFleet(Key{Org: 1, UID: "x"}, t.TempDir(), time.Now, log.NewNullLogger(), nil)
 			f.configure(settings.Default(), settings.Report{}, time.Time{})
 			if _, err := f.openStore(t.Context()); err != nil {
 				t.Fatal(err)

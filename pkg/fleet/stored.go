@@ -48,7 +48,7 @@ func OpenStored(options Options, key Key) (*Fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the stored data source %s: %w", key.UID, err)
 	}
-	f := newFleet(key, "", options.Now, options.Logger)
+	f := newFleet(key, "", options.Now, options.Logger, nil)
 	f.settings, f.report = configured, report
 	f.store, f.running, f.cancel = opened, true, func() {}
 	f.opened, f.opening = make(chan struct{}), make(chan struct{})

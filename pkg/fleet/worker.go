@@ -34,6 +34,12 @@ type worker struct {
 	log    log.Logger
 	cancel context.CancelFunc
 
+	// recording is held while a concern reads what is stored and adds to it: a poll and the
+	// log do so side by side.
+	recording sync.Mutex
+	// hearing is held by who reads lines into the node's history.
+	hearing sync.Mutex
+
 	mu         sync.Mutex // guards everything below
 	node       settings.Node
 	history    string
@@ -46,6 +52,11 @@ type worker struct {
 	asking     time.Time // when the request under way began, else zero
 	success    time.Time
 	troubles   troubles
+	// What each side says which node it is of; "" until it does.
+	apiID, logID string
+
+	listening     *listening         // nil until its log is followed
+	stopListening context.CancelFunc // it begins anew then
 }
 
 // troubles are what went wrong the last time, by what was asked for; "" is nothing.
@@ -295,6 +306,9 @@ func (w *worker) round(ctx context.Context, api *storagenode.Client, discoveredI
 		return result
 	}
 	result.answered = true
+	w.mu.Lock()
+	w.apiID = status.NodeID
+	w.mu.Unlock()
 	w.identify(status.NodeID)
 	took := w.fleet.now().Sub(asked)
 
@@ -322,6 +336,9 @@ func (w *worker) round(ctx context.Context, api *storagenode.Client, discoveredI
 		return result
 	}
 	w.learn(poll, took)
+	if poll.Scores != nil {
+		w.publishReputation(ctx)
+	}
 	w.note(result, wantScores, wantPayouts)
 	return result
 }
@@ -385,6 +402,8 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 	node := concern.Node{Node: w.node, History: w.history}
 	w.mu.Unlock()
 
+	w.recording.Lock()
+	defer w.recording.Unlock()
 	batch := &store.Batch{}
 	err := putFacts(facts, batch, node.History)
 	for _, c := range concerns {
@@ -394,6 +413,7 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 		w.log.Error("a part of what the node said could not be recorded", "error", err)
 	}
 	w.record(batch)
+	w.fleet.judgeSoon()
 	w.log.Debug("polled the node", "took", took, "scores", poll.Scores != nil, "payout", poll.Payout != nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,12 +2,10 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 )
 
@@ -17,8 +15,8 @@ const backupPart = 1 << 20
 // getBackup streams a copy of the store. Only an admin may have it: it holds every
 // node's history, also of nodes that a viewer is not shown.
 func (i *Instance) getBackup(w http.ResponseWriter, r *http.Request) {
-	if user := backend.UserFromContext(r.Context()); user == nil || user.Role != "Admin" {
-		writeError(w, http.StatusForbidden, errors.New("only an admin of the organisation may take a backup: ask as one"))
+	if !isAdmin(r) {
+		forbid(w, "take a backup")
 		return
 	}
 	name := fmt.Sprintf("storagenode-monitor-%s.db", time.Now().UTC().Format("20060102T150405Z"))

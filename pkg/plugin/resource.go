@@ -33,6 +33,7 @@ func (i *Instance) routes() backend.CallResourceHandler {
 	mux.HandleFunc("GET /reputation", i.getReputation)
 	mux.HandleFunc("POST /parse-specs", postSpecs)
 	mux.HandleFunc("GET /backup", i.getBackup)
+	mux.HandleFunc("POST /ingest", i.postIngest)
 	return httpadapter.New(guarded(mux))
 }
 
@@ -47,6 +48,17 @@ func guarded(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isAdmin says whether an admin of the organisation asks. Grafana lets everybody through
+// who may query.
+func isAdmin(r *http.Request) bool {
+	user := backend.UserFromContext(r.Context())
+	return user != nil && user.Role == "Admin"
+}
+
+func forbid(w http.ResponseWriter, what string) {
+	writeError(w, http.StatusForbidden, fmt.Errorf("only an admin of the organisation may %s: ask as one", what))
 }
 
 type nodeEntry struct {

@@ -81,11 +81,15 @@ const examples = `  # Single local node with auto-discovered API
   # What is wrong with a node's set-up, and what to do
   storj_monitor check --node "My-Node:/var/log/storagenode.log"
 
+  # Read yesterday's log into a node's history
+  storj_monitor --ingest-log "My-Node:/var/log/storagenode.log.1.gz"
+
   # The last day of what was stored
   storj_monitor query '{"queryType":"reputation"}' --from now-24h --to now --table`
 
 func newRoot(out io.Writer) *cobra.Command {
 	w := watchCommand{out: out}
+	ingest := ingestCommand{out: out}
 	root := &cobra.Command{
 		Use:   "storj_monitor",
 		Short: "Watches Storj storage nodes in the terminal",
@@ -97,13 +101,28 @@ and can be asked for with "storj_monitor query".`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		RunE:              func(c *cobra.Command, _ []string) error { return w.run(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if ingest.spec != "" {
+				if len(w.specs) > 0 {
+					return usageError{errors.New("--ingest-log reads a log and ends, --node watches: give one of them")}
+				}
+				ingest.errOut, ingest.dataDir = c.ErrOrStderr(), w.dataDir
+				return ingest.run(c.Context())
+			}
+			if ingest.json || ingest.uid != "" {
+				return usageError{errors.New("--json and --datasource-uid belong to --ingest-log")}
+			}
+			return w.run(c.Context())
+		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	nodeFlag(root, &w.specs)
 	root.Flags().BoolVar(&w.debug, "debug", false, "write every step to storj_monitor.log in the data folder")
 	root.Flags().BoolVar(&w.once, "once", false, "print one table when every node has answered or failed, and end")
 	root.Flags().StringVar(&w.dataDir, "data-dir", "", "where what is learnt is kept (default "+shownDataDir+")")
+	root.Flags().StringVar(&ingest.spec, "ingest-log", "", "read a whole log into a node's history and end: `Name:/path/to.log`, a .gz, or Name:-\nfor the standard input; what was read before adds nothing")
+	root.Flags().BoolVar(&ingest.json, "json", false, "with --ingest-log: print what was read as one JSON object")
+	root.Flags().StringVar(&ingest.uid, "datasource-uid", "", "with --ingest-log: which data source, where the data folder has several")
 	root.AddCommand(newQuery(out), newProvision(out), newCheck(out), newRestore(out), newStore(out))
 	return root
 }

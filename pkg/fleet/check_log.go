@@ -1,0 +1,121 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+)
+
+// checkFollowing says how far the log of a node is read, what stands in the way, and what
+// cannot be seen in it.
+func (f *Fleet) checkFollowing(node settings.Node) []Check {
+	f.mu.Lock()
+	w := f.workers[node.Name]
+	f.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	if wrong := w.wrongPair(); wrong != "" {
+		return []Check{{Name: "log_followed", Verdict: Info, Message: "the log is not followed: " + wrong}} // same_node is the failure
+	}
+	w.mu.Lock()
+	l := w.listening
+	w.mu.Unlock()
+	if l == nil {
+		return []Check{{Name: "log_followed", Verdict: Info, Message: "the log is about to be followed", Mend: "save again in a moment to see how that goes"}}
+	}
+	now := f.now()
+	status, evidence, unparsed := l.state(now)
+	checks := []Check{following(node, status)}
+	for _, notice := range status.Notices {
+		verdict := map[logsource.Severity]Verdict{logsource.Info: Info, logsource.Warning: Warning, logsource.Critical: Failure}[notice.Severity]
+		checks = append(checks, Check{Name: "log_rotation", Verdict: verdict, Message: notice.Text, Mend: notice.Mend})
+	}
+	checks = append(checks, checkUnparsed(unparsed)...)
+	if status.State == logsource.Following {
+		checks = append(checks, notWatched(evidence, f)...)
+	}
+	return checks
+}
+
+func following(node settings.Node, status logsource.Status) Check {
+	check := Check{Name: "log_followed", Verdict: OK}
+	switch {
+	case status.Trouble != "":
+		check.Verdict, check.Message, check.Mend = Failure, status.Trouble, status.Mend
+	case status.State == logsource.Following && status.BackfillDone < status.BackfillTotal:
+		check.Message = fmt.Sprintf("%s is followed; of what it had before, %d %% are read", node.Log, 100*status.BackfillDone/status.BackfillTotal)
+	case status.State == logsource.Following:
+		check.Message = fmt.Sprintf("%s is followed", node.Log)
+	case status.State == logsource.CatchingUp:
+		check.Verdict, check.Message = Info, fmt.Sprintf("%s is being read, %d MiB are left", node.Log, status.Behind>>20)
+	default:
+		check.Verdict, check.Message, check.Mend = Info, fmt.Sprintf("%s: %s", node.Log, status.State), "save again in a moment to see how that goes"
+	}
+	return check
+}
+
+// checkUnparsed says which lines could not be read, by their shapes: never by what they say.
+func checkUnparsed(unparsed []storagenode.Unparsed) []Check {
+	var total int64
+	var parts []string
+	for _, u := range unparsed {
+		total += u.Count
+		part := fmt.Sprintf("%d %s", u.Count, u.Reason)
+		if len(u.Shapes) > 0 {
+			part += fmt.Sprintf(" (such as %q)", u.Shapes[0])
+		}
+		parts = append(parts, part)
+	}
+	if total == 0 {
+		return nil
+	}
+	return []Check{{Name: "log_unparsed", Verdict: Info, Message: fmt.Sprintf("%d lines could not be read since the start: %s", total, strings.Join(parts, ", ")), Mend: "check that only the node writes to this log; other lines are left out"}}
+}
+
+// watchedBy says what depends on which lines.
+var watchedBy = []struct {
+	kind    concern.LineKind
+	what    string
+	verdict Verdict
+}{
+	{concern.TransferLines, "traffic and success rates", Warning},
+	{concern.AuditLines, "failed audits as they happen", Warning},
+	{concern.StartLines, "latency and slow audits", Info},
+}
+
+// notWatched lists what a log does not let see, what changes that once for all that one
+// change mends.
+func notWatched(evidence concern.Evidence, f *Fleet) []Check {
+	var checks []Check
+	for _, w := range watchedBy {
+		why, mend := evidence.Blind(w.kind, f.now())
+		if why == "" {
+			continue
+		}
+		at := slices.IndexFunc(checks, func(c Check) bool { return c.Mend == mend })
+		if at >= 0 {
+			checks[at].Message = strings.Replace(checks[at].Message, ": ", ", "+w.what+": ", 1)
+			continue
+		}
+		checks = append(checks, Check{Name: "not_watched", Verdict: w.verdict, Message: "not watched, " + w.what + ": " + why, Mend: mend})
+	}
+	return checks
+}
+
+// blindList names what a log does not let see, in a line.
+func blindList(evidence concern.Evidence, now time.Time) string {
+	var blind []string
+	for _, w := range watchedBy {
+		if why, _ := evidence.Blind(w.kind, now); why != "" {
+			blind = append(blind, w.what)
+		}
+	}
+	return strings.Join(blind, ", ")
+}
