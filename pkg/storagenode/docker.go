@@ -117,6 +117,19 @@ func (p *Parser) entryText(raw []byte) (text, after []byte, ok bool) {
 		case '"':
 			return plain[:n], raw[at+1:], true
 		case '\\':
+			if at+8 <= len(raw) {
+				// Most quotes end one string and lead to the next one's.
+				switch word := binary.LittleEndian.Uint64(raw[at:]); {
+				case word&spacedMask == spacedColon || word&spacedMask == spacedComma:
+					plain[n], plain[n+1], plain[n+2], plain[n+3] = '"', byte(word>>16), ' ', '"'
+					at, n = at+6, n+4
+					continue
+				case word&closeMask == closeColon || word&closeMask == closeComma:
+					plain[n], plain[n+1], plain[n+2] = '"', byte(word>>16), '"'
+					at, n = at+5, n+3
+					continue
+				}
+			}
 			simple := byte(0)
 			if at+1 < len(raw) {
 				simple = simpleEscapes[raw[at+1]]
@@ -137,6 +150,18 @@ func (p *Parser) entryText(raw []byte) (text, after []byte, ok bool) {
 		}
 	}
 }
+
+// What stands between two strings of an object, as Docker's log has it: `\": \"` and
+// `\", \"` in the console encoding, without the space in the JSON encoding; as numbers,
+// the first byte the lowest.
+const (
+	spacedMask  = 1<<48 - 1
+	spacedColon = '\\' | '"'<<8 | ':'<<16 | ' '<<24 | '\\'<<32 | '"'<<40
+	spacedComma = '\\' | '"'<<8 | ','<<16 | ' '<<24 | '\\'<<32 | '"'<<40
+	closeMask   = 1<<40 - 1
+	closeColon  = '\\' | '"'<<8 | ':'<<16 | '\\'<<24 | '"'<<32
+	closeComma  = '\\' | '"'<<8 | ','<<16 | '\\'<<24 | '"'<<32
+)
 
 // simpleEscapes are the escapes of one letter that Docker's lines are full of.
 var simpleEscapes = [256]byte{'"': '"', '\\': '\\', 'n': '\n', 't': '\t'}

@@ -144,6 +144,12 @@ func plainFields(t *testing.T, line []byte) map[string]any {
 	return fields
 }
 
+// satelliteFolders are the folders of the recordings' satellites.
+var satelliteFolders = map[string]string{
+	"aiv54nw3lbm2gdffi5vvzgctxs7ekf4k65phtgwybmcx32bk2aaa": "1xTwTPLWfiqffa5VbA9c7ZZgkhZuAqdp4aphJ6udVWU2LadQF",
+	"kozwwdrktb25rbcwnos56if7bkenpzalfazdjltx34sts3qmqaaa": "1ds2WEsr2Frv8AFcPkdHfCdUjDrnGpb6y4rpADpX32TXzxg57k",
+}
+
 // sameFields compares what an event says with a line's fields.
 func sameFields(t *testing.T, event *storagenode.Event, fields map[string]any) {
 	t.Helper()
@@ -170,6 +176,8 @@ func sameFields(t *testing.T, event *storagenode.Event, fields map[string]any) {
 		want[0] = text("by")
 	case event.Kind == storagenode.PieceMigrated:
 		want[2] = text("id")
+	case event.Kind == storagenode.MigrationFinished:
+		want[0] = satelliteFolders[filepath.Base(text("dir"))]
 	}
 	if want[8] != "" {
 		if d, err := time.ParseDuration(want[8]); err == nil {
