@@ -17,15 +17,9 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
-// DefaultFlapping is for how long what was found is held to be so.
-const DefaultFlapping = 5 * time.Minute
-
 // Options of an engine. Each may be left out.
 type Options struct {
 	Now func() time.Time // for cases that do not say when they are
-	// Flapping is for how long a condition is held that is not found any more; what is
-	// found again meanwhile is the same condition. 0: it clears at once.
-	Flapping func() time.Duration
 	// Log and Publish are told of each change, once it is recorded.
 	Log     func(Change)
 	Publish func(Change)
@@ -50,9 +44,6 @@ type Engine struct {
 func NewEngine(judges []Judge, options Options) *Engine {
 	if options.Now == nil {
 		options.Now = time.Now
-	}
-	if options.Flapping == nil {
-		options.Flapping = func() time.Duration { return DefaultFlapping }
 	}
 	if options.Log == nil {
 		options.Log = func(Change) {}
@@ -162,7 +153,7 @@ func (e *Engine) begin(c Case, node concern.Watched) (*step, error) {
 		record = Record{}
 	}
 	return &step{
-		table: e.table, now: c.Now, flapping: e.options.Flapping(),
+		table: e.table, now: c.Now, flapping: c.Settings.Alerts.Flapping,
 		history: node.History, node: node.Name, maintenance: inMaintenance(node.Node, c.Now),
 		silenced: func(satelliteID string) string { return silence(node.Node, satelliteID) },
 		record:   record,

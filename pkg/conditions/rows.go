@@ -19,9 +19,9 @@ const stale = 10 * time.Minute
 
 // row is one condition at one node, and a satellite where it has one, as it is now.
 type row struct {
-	node       concern.Watched
+	node       *concern.Watched
 	satellite  string // its id
-	definition Definition
+	definition *Definition
 	severity   Severity
 	state      *State // nil: it is not raised, nor was it within a day
 	why        string // it is not watched
@@ -31,8 +31,9 @@ type row struct {
 // without a satellite, so that no answer is empty, and one for each satellite where it is
 // raised or was within a day. Of the monitor itself only the latter.
 func (a answer) rows() ([]row, error) {
-	var rows []row
-	for _, node := range a.nodes {
+	rows := make([]row, 0, len(a.nodes)*len(a.table.definitions))
+	for i := range a.nodes {
+		node := &a.nodes[i]
 		record, judged, err := Recall(a.Store, node.History)
 		if err != nil {
 			return nil, err
@@ -43,7 +44,8 @@ func (a answer) rows() ([]row, error) {
 				states[state.Code] = append(states[state.Code], state)
 			}
 		}
-		for _, d := range a.table.definitions {
+		for j := range a.table.definitions {
+			d := &a.table.definitions[j]
 			if !a.kinds.Matches(d.Code) {
 				continue
 			}
@@ -70,7 +72,7 @@ func (a answer) rows() ([]row, error) {
 }
 
 // unseen is why a condition is not watched, or "". It is deliberate where nobody wants to be told.
-func (a answer) unseen(node concern.Watched, record Record, judged bool, code, satellite string) (why string, deliberate bool) {
+func (a answer) unseen(node *concern.Watched, record Record, judged bool, code, satellite string) (why string, deliberate bool) {
 	if why := silence(node.Node, satellite); why != "" {
 		return why, true
 	}
@@ -88,7 +90,7 @@ func (a answer) unseen(node concern.Watched, record Record, judged bool, code, s
 	return why, false
 }
 
-func collectingSince(node concern.Watched, c clock) string {
+func collectingSince(node *concern.Watched, c clock) string {
 	since := node.Since
 	if since.IsZero() {
 		since = c.Began
