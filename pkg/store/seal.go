@@ -309,10 +309,15 @@ func (s *Store) compact() error {
 	s.at("reading from memory")
 	closed := errors.Join(before.Close(), s.file.Close())
 	s.at("old file closed")
-	renamed := os.Rename(name, s.path)
+	renamed := s.using("rename")
+	if renamed == nil {
+		renamed = os.Rename(name, s.path)
+	}
 	if renamed == nil {
 		s.at("renamed")
-		renamed = syncFolder(s.options.Dir)
+		if renamed = s.using("sync folder"); renamed == nil {
+			renamed = syncFolder(s.options.Dir)
+		}
 	} else {
 		renamed = errors.Join(renamed, os.Remove(name))
 	}
@@ -329,15 +334,27 @@ func (s *Store) compact() error {
 
 // writeCompacted writes keys and values to a new file, which is on the disk then.
 func (s *Store) writeCompacted(keys, values []string) (name string, err error) {
+	if err := s.using("create new file"); err != nil {
+		return "", err
+	}
 	f, err := os.CreateTemp(s.options.Dir, FileName+".new-*")
 	if err != nil {
 		return "", err
 	}
 	half := len(keys) / 2
-	err = writeCommands(f, keys[:half], values[:half])
-	s.at("compacted file half written")
+	for i, part := range [][2]int{{0, half}, {half, len(keys)}} {
+		if err = s.using("write new file"); err == nil {
+			err = writeCommands(f, keys[part[0]:part[1]], values[part[0]:part[1]])
+		}
+		if err != nil {
+			break
+		}
+		if i == 0 {
+			s.at("compacted file half written")
+		}
+	}
 	if err == nil {
-		err = writeCommands(f, keys[half:], values[half:])
+		err = s.using("sync new file")
 	}
 	if err == nil {
 		err = f.Sync()

@@ -82,8 +82,10 @@ type Store struct {
 
 	refusalReported time.Time
 
-	// step is told of each step of sealing and compaction. Only tests set it.
+	// step is told of each step of sealing and compaction, and disk asked before each use
+	// of the disk whether it fails. Only tests set them.
 	step func(name string)
+	disk func(use string) error
 
 	limitsSet chan struct{} // told when limits change
 	stop      context.CancelFunc
@@ -212,6 +214,9 @@ func openDatabase(path string) (*buntdb.DB, error) {
 // reopen opens the file and puts it in the place of what is read now. The caller
 // holds writing, or is the only one.
 func (s *Store) reopen() error {
+	if err := s.using("open"); err != nil {
+		return err
+	}
 	db, err := openDatabase(s.path)
 	if err != nil {
 		return err
@@ -241,6 +246,14 @@ func (s *Store) at(step string) {
 	if s.step != nil {
 		s.step(step)
 	}
+}
+
+// using says whether a test lets a use of the disk fail.
+func (s *Store) using(use string) error {
+	if s.disk == nil {
+		return nil
+	}
+	return s.disk(use)
 }
 
 func (s *Store) damage(message string) {
@@ -331,6 +344,9 @@ func (s *Store) update(durable bool, f func(tx *buntdb.Tx) error) error {
 	if db == nil {
 		return ErrClosed
 	}
+	if err := s.using("write"); err != nil {
+		return err
+	}
 	if err := db.Update(f); err != nil {
 		return err
 	}
@@ -347,6 +363,9 @@ func (s *Store) sync() error {
 		return nil
 	}
 	s.at("written")
+	if err := s.using("sync"); err != nil {
+		return err
+	}
 	if err := s.file.Sync(); err != nil {
 		return err
 	}
