@@ -1,0 +1,3 @@
+package heartbeat
+
+var Conceal = conceal
