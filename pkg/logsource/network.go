@@ -75,7 +75,7 @@ func notReached(address, listener string, err error) (trouble, mend string) {
 	var dns *net.DNSError
 	var network net.Error
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Sprintf("%s closed the connection", address),
 			fmt.Sprintf("it is tried again by itself; if it lasts, check that the %s still runs", listener)
 	case isErrno(err, syscall.ECONNREFUSED, 10061):

@@ -10,7 +10,7 @@ func Hasten(f *Follower) *Follower {
 		lastRetry:  10 * time.Millisecond,
 		good:       time.Hour,
 		connect:    5 * time.Second,
-		answer:     5 * time.Second,
+		answer:     time.Second,
 		look:       2 * time.Millisecond,
 		slowLook:   10 * time.Millisecond,
 		watch:      10 * time.Millisecond,
@@ -52,4 +52,23 @@ func SplitRecords(chunks [][]byte, timeOf func([]byte) (time.Time, bool), now ti
 		BadStamps: r.badStamps, LongLines: r.longLines,
 		MostKept: most, Room: longestRecord,
 	}
+}
+
+// StreamLine is a line of a container's log.
+type StreamLine struct {
+	Text  string
+	Stamp time.Time
+}
+
+// StreamLines gives the chunks of an answer to the stream's reader.
+func StreamLines(chunks [][]byte, terminal bool) (lines []StreamLine, long int64, err error) {
+	d := dockerStream{terminal: terminal, emit: func(line []byte, stamp time.Time) {
+		lines = append(lines, StreamLine{string(line), stamp})
+	}}
+	for _, chunk := range chunks {
+		if err = d.read(chunk); err != nil {
+			break
+		}
+	}
+	return lines, d.longLines, err
 }

@@ -50,6 +50,12 @@ func (d *delivered) all() []string {
 	return append([]string(nil), d.lines...)
 }
 
+func (d *delivered) at() logsource.Positions {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.positions
+}
+
 // followed is a follower that runs.
 type followed struct {
 	*logsource.Follower
