@@ -20,7 +20,8 @@ const (
 	postMortemLines     = 200 // of each exhibit
 	postMortemLineBytes = 500
 	postMortemExhibits  = 20
-	postMortemsKept     = 20 // of each node
+	postMortemBytes     = 128 << 10 // of all its lines
+	postMortemsKept     = 10        // of each node
 )
 
 // endings are the conditions whose raising calls for a post-mortem.
@@ -109,18 +110,33 @@ func (p *PostMortem) bound() {
 	if extra := len(p.Exhibits) - postMortemExhibits; extra > 0 {
 		p.Exhibits = append(p.Exhibits[:postMortemExhibits:postMortemExhibits], Exhibit{Title: fmt.Sprintf("%d more exhibits were left out", extra)})
 	}
-	for i := range p.Exhibits {
-		lines := p.Exhibits[i].Lines
-		if extra := len(lines) - postMortemLines; extra > 0 {
-			lines = append([]string{fmt.Sprintf("… %d earlier lines are left out", extra)}, lines[extra:]...)
+	for lines := postMortemLines; ; lines /= 2 {
+		bounded := make([]Exhibit, len(p.Exhibits))
+		size := 0
+		for i, exhibit := range p.Exhibits {
+			bounded[i] = exhibit.latest(lines)
+			for _, line := range bounded[i].Lines {
+				size += len(line)
+			}
 		}
-		lines = slices.Clone(lines)
-		for j := range lines {
-			lines[j] = shorten(lines[j], postMortemLineBytes)
+		if size <= postMortemBytes || lines == 0 {
+			p.Exhibits = bounded
+			return
 		}
-		p.Exhibits[i].Lines = lines
-		p.Exhibits[i].Title = shorten(p.Exhibits[i].Title, postMortemLineBytes)
 	}
+}
+
+// latest is the exhibit with so many of its lines.
+func (e Exhibit) latest(lines int) Exhibit {
+	cut := Exhibit{Title: shorten(e.Title, postMortemLineBytes)}
+	extra := max(len(e.Lines)-lines, 0)
+	if extra > 0 {
+		cut.Lines = append(cut.Lines, fmt.Sprintf("… %d earlier lines are left out", extra))
+	}
+	for _, line := range e.Lines[extra:] {
+		cut.Lines = append(cut.Lines, shorten(line, postMortemLineBytes))
+	}
+	return cut
 }
 
 // shorten cuts a text to some bytes, never inside a character.

@@ -3,8 +3,6 @@ package conditions_test
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"testing"
 	"time"
 
@@ -316,5 +314,3 @@ func rowsOf(frame *data.Frame) []map[string]string {
 	}
 	return rows
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
