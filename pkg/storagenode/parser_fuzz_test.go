@@ -41,8 +41,9 @@ func fuzzParser(f *testing.F, seeds func(line []byte) []byte) {
 			}
 		default:
 			check(t, event)
-			// The general way to read a header comes to the same.
-			if lineErr == nil && len(raw) < 60<<10 && !reflect.DeepEqual(event.Line, line) {
+			// The general way to read a header comes to the same, where the fields are
+			// as the node writes them: a tab is escaped.
+			if lineErr == nil && len(raw) < 60<<10 && bytes.IndexByte(event.Fields, '\t') < 0 && !reflect.DeepEqual(event.Line, line) {
 				t.Fatalf("as an event %+v\nas a line %+v", event.Line, line)
 			}
 		}

@@ -3,6 +3,7 @@ package storagenode_test
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -272,6 +273,51 @@ func TestTransfersCostNoMemory(t *testing.T) {
 			if allocated > 0 {
 				t.Errorf("%s of %s: %v allocations in %d lines", encoding, version, allocated, len(transfers))
 			}
+		}
+	}
+}
+
+// What a log is full of must not fill the memory: more satellites and messages than a node
+// can have are read, and not remembered.
+func TestMemoryIsBounded(t *testing.T) {
+	parser := storagenode.NewParser()
+	read := func(i int) {
+		id := fmt.Sprintf("satellite%d", i)
+		event, err := parser.Parse(fmt.Appendf(nil, "2026-11-22T22:23:07Z\tINFO\tlogger%d\tmessage %d\t{\"satellite_id\": %q}", i, i, id))
+		if err != nil || event.Satellite != id || event.Message != fmt.Sprintf("message %d", i) || event.Logger != fmt.Sprintf("logger%d", i) {
+			t.Fatalf("%+v, %v", event, err)
+		}
+	}
+	for i := range 3000 {
+		read(i)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 100_000 {
+		read(3000 + i)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {
+		t.Errorf("%d bytes more after 100,000 satellites and messages", grown)
+	}
+	runtime.KeepAlive(parser)
+}
+
+// The words that tell a cause are at an error's beginning or end, however long it is.
+func TestCausesOfLongErrors(t *testing.T) {
+	long := strings.Repeat("some wrapper: ", 1000)
+	for text, want := range map[string]storagenode.Cause{
+		"file does not exist; " + long: storagenode.PieceMissing,
+		long + "broken pipe":           storagenode.ClientLeft,
+		long + "input/output error":    storagenode.StorageError,
+		long:                           storagenode.OtherCause,
+		"":                             storagenode.NoCause,
+	} {
+		event := parsed(t, "2026-11-22T22:23:07Z\tERROR\tpiecestore\tdownload failed\t"+`{"error": "`+text+`"}`)
+		if event.Cause != want || string(event.Reason) != text {
+			t.Errorf("%.40q…: %v, want %v", text, event.Cause, want)
 		}
 	}
 }
