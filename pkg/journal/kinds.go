@@ -65,7 +65,7 @@ var kinds = map[storagenode.Kind]kind{
 	storagenode.RetainFinished:      {name: "garbage_collected", title: "Garbage collected", severity: info, of: garbageCollected},
 	storagenode.RetainFailed:        {name: "garbage_collection_failed", title: "Garbage collection failed", severity: warning, of: withError("The garbage collection for %s failed")},
 	storagenode.MigrationStarted:    {name: "migration_started", title: "Migration started", severity: info, of: always("The pieces of %s are queued for migration to the hashstore")},
-	storagenode.MigrationFinished:   {name: "migration_finished", title: "Migration finished", severity: info, of: always("All pieces of a satellite are migrated to the hashstore: its old folder was removed")},
+	storagenode.MigrationFinished:   {name: "migration_finished", title: "Migration finished", severity: info, of: always("All pieces of %s are migrated to the hashstore: its old folder was removed")},
 
 	storagenode.DiskOverused: {name: "disk_overused", title: "Disk overused", severity: warning, hourly: true, of: always("The node uses more space than is allocated to it")},
 	storagenode.DiskTooSmall: {name: "disk_too_small", title: "Disk too small", severity: warning, hourly: true, of: always("The disk has less space than the node is configured for")},
