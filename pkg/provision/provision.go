@@ -1,11 +1,12 @@
 // Package provision writes the files that Grafana reads at its start: one that
-// provisions a data source with given settings, and one that provisions a folder
-// of dashboards.
+// provisions a data source with given settings, one that provisions a folder of
+// dashboards, and one that provisions alert rules for a table of conditions.
 //
 // It knows Grafana's provisioning format and its one trap: in every string value
 // Grafana replaces $NAME and ${NAME} with environment variables, and $$ with a
 // single $. So each $ is doubled here, in values but not in keys, which Grafana
-// leaves alone. It writes no file; that is left to those who know where.
+// leaves alone. It does not know which conditions there are, and it writes no
+// file; that is left to those who know where.
 package provision
 
 import (
@@ -161,12 +162,6 @@ func nextValue(decoder *json.Decoder) (*yaml.Node, error) {
 // keep every reader from taking it for anything but a string.
 func text(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: strings.ReplaceAll(s, "$", "$$")}
-}
-
-// verbatim is a string value that Grafana does not expand: annotations of alert
-// rules and the queries in them.
-func verbatim(s string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: s}
 }
 
 var (
