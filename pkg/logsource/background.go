@@ -182,7 +182,7 @@ func (t *fileFollower) isBackSame() bool {
 // whether all were too old.
 func (t *fileFollower) youngEnough(lines []byte) ([]byte, bool) {
 	if t.o.TimeOf == nil {
-		return nil, true
+		return lines, false
 	}
 	rest := lines
 	for len(rest) > 0 {

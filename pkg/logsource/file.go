@@ -43,6 +43,12 @@ type fileFollower struct {
 
 // runFile follows a file until the context ends.
 func (f *Follower) runFile(ctx context.Context) error {
+	t := newFileFollower(f)
+	defer t.close()
+	return t.run(ctx)
+}
+
+func newFileFollower(f *Follower) *fileFollower {
 	log, err := filepath.Abs(f.o.Source.Path)
 	if err != nil {
 		log = f.o.Source.Path
@@ -58,8 +64,7 @@ func (f *Follower) runFile(ctx context.Context) error {
 	}
 	t.back.init(t.known)
 	t.bell = newWaker(t.isKin)
-	defer t.close()
-	return t.run(ctx)
+	return t
 }
 
 func (t *fileFollower) run(ctx context.Context) error {

@@ -76,7 +76,7 @@ func (t *fileFollower) plan(from time.Time, appeared bool) {
 	rotated = rotated[:min(len(rotated), maxKnown-1)] // the newest
 	slices.Reverse(rotated)
 	for _, c := range rotated {
-		t.planRotated(c, from)
+		t.planRotated(c, from, appeared)
 	}
 	if len(x.head) == 0 {
 		return // its first line is the first to be read
@@ -103,7 +103,7 @@ func (t *fileFollower) plan(from time.Time, appeared bool) {
 }
 
 // planRotated is plan for one file that the log was rotated to.
-func (t *fileFollower) planRotated(c candidate, from time.Time) {
+func (t *fileFollower) planRotated(c candidate, from time.Time, appeared bool) {
 	file, info, err := openText(c.path)
 	if err != nil {
 		return
@@ -131,7 +131,11 @@ func (t *fileFollower) planRotated(c candidate, from time.Time) {
 		return
 	}
 	p.Offset = lastLineEnd(file, info.Size())
-	if start, _ := t.startOf(file, p.Offset, from); start < p.Offset {
+	start, timed := t.startOf(file, p.Offset, from)
+	if appeared && !timed {
+		start = 0
+	}
+	if start < p.Offset {
 		p.Gaps = []Gap{{From: start, To: p.Offset}}
 	}
 }

@@ -10,11 +10,19 @@ import (
 // compress writes a file's content, compressed, to another.
 func compress(t *testing.T, from, to string) {
 	t.Helper()
+	must(t, compressTo(from, to))
+}
+
+func compressTo(from, to string) error {
 	content, err := os.ReadFile(from)
-	must(t, err)
+	if err != nil {
+		return err
+	}
 	file, err := os.Create(to)
-	must(t, err)
+	if err != nil {
+		return err
+	}
 	zip := gzip.NewWriter(file)
 	_, err = zip.Write(content)
-	must(t, errors.Join(err, zip.Close(), file.Close()))
+	return errors.Join(err, zip.Close(), file.Close())
 }
