@@ -37,9 +37,7 @@ type Series struct {
 func Wide(name string, times []int64, series []Series) *data.Frame {
 	fields := make([]*data.Field, 0, len(series))
 	for _, s := range series {
-		if values := nullable(s.Values); values != nil {
-			field := data.NewField(s.Name, s.Labels, values)
-			field.Config = s.Config
+		if field := newValues(s); field != nil {
 			fields = append(fields, field)
 		}
 	}
@@ -59,19 +57,32 @@ func Wide(name string, times []int64, series []Series) *data.Frame {
 	return newFrame(name, data.FrameTypeTimeSeriesWide, append([]*data.Field{data.NewField("time", nil, stamps)}, fields...)...)
 }
 
-// nullable is the values with nil for NaN, or nil if none is left.
-func nullable(values []float64) []*float64 {
-	var pointers []*float64
-	for i := range values {
-		if values[i] != values[i] {
-			continue
+// newValues is the field of a series, nil without any value. It is nullable only where a
+// value is missing: pointers are what most of a long answer's time would go into.
+func newValues(s Series) *data.Field {
+	missing := 0
+	for _, v := range s.Values {
+		if v != v {
+			missing++
 		}
-		if pointers == nil {
-			pointers = make([]*float64, len(values))
-		}
-		pointers[i] = &values[i]
 	}
-	return pointers
+	var field *data.Field
+	switch missing {
+	case len(s.Values):
+		return nil
+	case 0:
+		field = data.NewField(s.Name, s.Labels, s.Values)
+	default:
+		field = data.NewFieldFromFieldType(data.FieldTypeNullableFloat64, len(s.Values))
+		field.Name, field.Labels = s.Name, s.Labels
+		for i := range s.Values {
+			if v := &s.Values[i]; *v == *v {
+				field.Set(i, v)
+			}
+		}
+	}
+	field.Config = s.Config
+	return field
 }
 
 // Long builds a numeric frame of rows: string columns that say whose the value

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"sort"
 )
 
@@ -13,7 +12,7 @@ import (
 // only when they are asked for.
 type chunk struct {
 	from, to uint64 // the first and the last commit sequence it contains
-	times    []int64
+	grid     grid
 	columns  []Column
 	data     [][]byte
 
@@ -91,7 +90,7 @@ func decodeChunk(value string) (*chunk, error) {
 	if v == nil || v[0] < 1 || v[0] > chunkVersion {
 		return nil, fmt.Errorf("%w: unknown chunk version", errDamaged)
 	}
-	c := &chunk{from: d.uvarint(), to: d.uvarint(), times: d.times()}
+	c := &chunk{from: d.uvarint(), to: d.uvarint(), grid: d.grid()}
 	columns, lengths := d.columns()
 	c.columns = columns
 	events := 0
@@ -108,7 +107,7 @@ func decodeChunk(value string) (*chunk, error) {
 		c.histogramData = append(c.histogramData, d.bytes(length))
 	}
 	c.eventData = d.bytes(events)
-	if d.err == nil && (len(d.b) > 0 || !slices.IsSorted(c.times)) {
+	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}
 	return c, d.err
@@ -138,7 +137,7 @@ func (d *decoder) columns() (columns []Column, lengths []int) {
 // histograms expands one column of histograms: one for each of the chunk's rows, nil
 // where there is none.
 func (c *chunk) histograms(i int) ([]*Histogram, error) {
-	values := make([]*Histogram, len(c.times))
+	values := make([]*Histogram, c.grid.n)
 	d := &decoder{b: c.histogramData[i]}
 	d.histogramColumn(len(values), func(row int, h *Histogram) { values[row] = h })
 	return values, d.err
@@ -146,13 +145,16 @@ func (c *chunk) histograms(i int) ([]*Histogram, error) {
 
 func (c *chunk) events() ([]Event, error) {
 	d := &decoder{b: c.eventData}
-	events := d.events(c.times)
+	if len(d.b) == 0 {
+		return nil, nil
+	}
+	events := d.events(c.grid.times())
 	return events, d.err
 }
 
 // column expands one column into a value for each of the chunk's rows.
 func (c *chunk) column(i int) ([]float64, error) {
-	values := make([]float64, len(c.times))
+	values := make([]float64, c.grid.n)
 	d := &decoder{b: c.data[i]}
 	d.runs(len(values), func(from, to int, value float64) {
 		for j := from; j < to; j++ {
@@ -164,13 +166,14 @@ func (c *chunk) column(i int) ([]float64, error) {
 
 // addTo puts the chunk's rows into a head, where later rows of the same time win.
 func (c *chunk) addTo(h *groupHead) error {
+	times := c.grid.times()
 	for i, name := range c.columns {
 		values, err := c.column(i)
 		if err != nil {
 			return err
 		}
 		n := h.columnIndex(name)
-		for j, t := range c.times {
+		for j, t := range times {
 			if values[j] == values[j] {
 				h.set(t, n, values[j])
 			}
@@ -184,7 +187,7 @@ func (c *chunk) addTo(h *groupHead) error {
 		n := h.histograms.number(name)
 		for j, value := range values {
 			if value != nil {
-				h.setHistogram(c.times[j], n, value)
+				h.setHistogram(times[j], n, value)
 			}
 		}
 	}

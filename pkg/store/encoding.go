@@ -131,30 +131,40 @@ func appendTimes(b []byte, times []int64) []byte {
 // maxRows bounds what a damaged length can make the decoder allocate.
 const maxRows = 1 << 20
 
-func (d *decoder) times() []int64 {
+func (d *decoder) grid() grid {
 	n := d.uvarint()
 	if n > maxRows {
 		d.fail()
-		return nil
+		return grid{}
 	}
 	if n == 0 {
-		return nil
+		return grid{}
 	}
-	times := make([]int64, 0, n)
-	t := d.varint()
-	times = append(times, t)
-	for uint64(len(times)) < n {
+	first := d.varint()
+	g := grid{n: 1}
+	t := first
+	for uint64(g.n) < n {
 		run, step := d.uvarint(), d.varint()
-		if d.err != nil || run == 0 || run > n-uint64(len(times)) {
+		if d.err != nil || run == 0 || run > n-uint64(g.n) || step < 0 {
 			d.fail()
-			return nil
+			return grid{}
 		}
-		for ; run > 0; run-- {
-			t += step
-			times = append(times, t)
+		if len(g.runs) == 0 { // the first row belongs to it
+			g.runs = append(g.runs, timeRun{row: 0, n: int(run) + 1, first: first, step: step})
+		} else {
+			g.runs = append(g.runs, timeRun{row: g.n, n: int(run), first: t + step, step: step})
 		}
+		g.n += int(run)
+		if before := t; g.runs[len(g.runs)-1].last() < before {
+			d.fail()
+			return grid{}
+		}
+		t = g.runs[len(g.runs)-1].last()
 	}
-	return times
+	if len(g.runs) == 0 {
+		g.runs = []timeRun{{n: 1, first: first}}
+	}
+	return g
 }
 
 // A column is written as runs of equal values, because most series of a node

@@ -123,7 +123,7 @@ func (p part) histogramColumns() []Column {
 func (p part) histograms(column int, f func(row int, h *Histogram)) error {
 	if p.chunk != nil {
 		d := &decoder{b: p.chunk.histogramData[column]}
-		d.histogramColumn(len(p.chunk.times), f)
+		d.histogramColumn(p.chunk.grid.n, f)
 		return d.err
 	}
 	for i, h := range p.table.histograms[column] {

@@ -113,7 +113,10 @@ func (s *Store) readSteps(ctx context.Context, r Range, segments []segment) (*Re
 			if err := mergeParts(ctx, head, parts, segment, Range{}); err != nil {
 				return nil, err
 			}
-			parts = []part{{table: head.between(segment.from, segment.to)}}
+			parts = nil
+			if merged := head.between(segment.from, segment.to); len(merged.times) > 0 {
+				parts = []part{{table: merged}}
+			}
 		}
 		// Steps take their last value, so parts come in order of time.
 		sort.SliceStable(parts, func(i, j int) bool { return firstTime(parts[i]) < firstTime(parts[j]) })
@@ -190,9 +193,16 @@ type part struct {
 
 func (p part) times() []int64 {
 	if p.chunk != nil {
-		return p.chunk.times
+		return p.chunk.grid.times()
 	}
 	return p.table.times
+}
+
+func (p part) grid() grid {
+	if p.chunk != nil {
+		return p.chunk.grid
+	}
+	return gridOf(p.table.times)
 }
 
 func (p part) columns() []Column {
@@ -206,7 +216,7 @@ func (p part) columns() []Column {
 func (p part) runs(column int, f func(from, to int, value float64)) error {
 	if p.chunk != nil {
 		d := &decoder{b: p.chunk.data[column]}
-		d.runs(len(p.chunk.times), f)
+		d.runs(p.chunk.grid.n, f)
 		return d.err
 	}
 	for i, v := range p.table.values[column] {
@@ -238,7 +248,7 @@ func (s *Store) firstTime(ctx context.Context, group string, from int64) (first 
 	parts, err := s.parts(ctx, segment{group: group, from: from, to: forever})
 	for _, p := range parts {
 		times := p.times()
-		if at := sort.Search(len(times), func(i int) bool { return times[i] >= from }); at < len(times) && (!ok || times[at] < first) {
+		if at := p.grid().search(from); at < len(times) && (!ok || times[at] < first) {
 			first, ok = times[at], true
 		}
 	}
@@ -310,23 +320,30 @@ func (s *Store) chunks(ctx context.Context, group string, from, to int64) ([]pla
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if found[i].chunk, err = decodeChunk(value); err != nil {
+		if found[i].chunk, err = s.decoded(found[i].key, value); err != nil {
 			return nil, fmt.Errorf("read %s: %w", group, err)
 		}
 	}
 	found = slices.DeleteFunc(withoutContained(found), func(c placedChunk) bool {
-		n := len(c.times)
-		return n == 0 || c.times[0] > to || c.times[n-1] < from
+		return c.grid.n == 0 || c.grid.first() > to || c.grid.last() < from
 	})
 	sort.SliceStable(found, func(i, j int) bool { return found[i].to < found[j].to })
 	return found, nil
 }
 
-func firstTime(p part) int64 {
-	if times := p.times(); len(times) > 0 {
-		return times[0]
+func lastTime(p part) int64 {
+	if p.chunk != nil {
+		return p.chunk.grid.last()
 	}
-	return 0
+	return p.table.times[len(p.table.times)-1]
+}
+
+// No part is without rows.
+func firstTime(p part) int64 {
+	if p.chunk != nil {
+		return p.chunk.grid.first()
+	}
+	return p.table.times[0]
 }
 
 // overlapping says whether any two parts share a time, so that one might replace
@@ -335,8 +352,7 @@ func overlapping(parts []part) bool {
 	order := append([]part{}, parts...)
 	sort.Slice(order, func(i, j int) bool { return firstTime(order[i]) < firstTime(order[j]) })
 	for i := 1; i < len(order); i++ {
-		before := order[i-1].times()
-		if order[i].times()[0] <= before[len(before)-1] {
+		if firstTime(order[i]) <= lastTime(order[i-1]) {
 			return true
 		}
 	}
@@ -417,26 +433,31 @@ type rowsOfStep struct{ first, step int }
 
 // grouped finds which rows of a part lie in which steps, so that a run of equal values
 // is looked at once a step and not once a row.
-func (s *steps) grouped(times []int64, first, last int) []rowsOfStep {
+func (s *steps) grouped(rows grid, first, last int) []rowsOfStep {
 	groups := s.groups[:0]
 	end := int64(math.MinInt64) // of the step that is grouped now
-	for i := first; i < last; i++ {
-		if times[i] < end {
-			continue
+	for _, run := range rows.runs {
+		for i := max(run.row, first); i < min(run.row+run.n, last); {
+			t := run.at(i)
+			if t >= end {
+				at := (t - s.from) / s.r.Step
+				groups = append(groups, rowsOfStep{i, int(at)})
+				end = s.from + (at+1)*s.r.Step
+			}
+			if run.step == 0 {
+				break // its rows are all of one time
+			}
+			i += int((end - t + run.step - 1) / run.step)
 		}
-		at := (times[i] - s.from) / s.r.Step
-		groups = append(groups, rowsOfStep{i, int(at)})
-		end = s.from + (at+1)*s.r.Step
 	}
 	s.groups = groups
 	return groups
 }
 
 func (s *steps) add(p part, segment segment) error {
-	times := p.times()
-	first := sort.Search(len(times), func(i int) bool { return times[i] >= segment.from })
-	last := sort.Search(len(times), func(i int) bool { return times[i] >= segment.to })
-	groups := s.grouped(times, first, last)
+	rows := p.grid()
+	first, last := rows.search(segment.from), rows.search(segment.to)
+	groups := s.grouped(rows, first, last)
 	for i, stored := range p.columns() {
 		name, ok := segment.name(stored, s.r)
 		if !ok {

@@ -152,6 +152,7 @@ func (s *Store) sealHeads() (written bool, err error) {
 // maintain merges small chunks, drops what is past retention, and compacts the
 // file when most of it is history; the caller holds writing.
 func (s *Store) maintain() error {
+	defer s.emptyCache() // of chunks that are merged or gone
 	parts := map[place][]string{}
 	var expired []string
 	givenUp := map[string]int64{}
@@ -324,6 +325,7 @@ func (s *Store) compact() error {
 	if err := errors.Join(closed, renamed, s.reopen()); err != nil {
 		return fmt.Errorf("compact the store: %w", err)
 	}
+	s.emptyCache()
 	s.at("compacted")
 	s.mu.Lock()
 	defer s.mu.Unlock()

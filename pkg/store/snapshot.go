@@ -242,8 +242,8 @@ func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, 
 		return err
 	}
 	c.Events += len(events)
-	if n := len(decoded.times); n > 0 {
-		first, last := time.UnixMilli(decoded.times[0]).UTC(), time.UnixMilli(decoded.times[n-1]).UTC()
+	if decoded.grid.n > 0 {
+		first, last := time.UnixMilli(decoded.grid.first()).UTC(), time.UnixMilli(decoded.grid.last()).UTC()
 		if t.First.IsZero() || first.Before(t.First) {
 			t.First = first
 		}

@@ -82,6 +82,9 @@ type Store struct {
 
 	refusalReported time.Time
 
+	caching sync.Mutex // guards the cache
+	cache   chunkCache
+
 	// step is told of each step of sealing and compaction, and disk asked before each use
 	// of the disk whether it fails. Only tests set them.
 	step func(name string)

@@ -549,7 +549,7 @@ func TestEncodingsAnswerWhatTheyWereGiven(t *testing.T) {
 				t.Errorf("%s: value %d is %v, want %v", name, i, got[i], values[i])
 			}
 		}
-		if diff := cmp.Diff(times, c.times); diff != "" {
+		if diff := cmp.Diff(times, c.grid.times()); diff != "" {
 			t.Errorf("%s: times (-want +got)\n%s", name, diff)
 		}
 	}
@@ -628,8 +628,8 @@ func FuzzDecodeChunk(f *testing.F) {
 			_, _ = c.histograms(i)
 		}
 		for i := range c.columns {
-			if values, err := c.column(i); err == nil && len(values) != len(c.times) {
-				t.Fatalf("column %d has %d values for %d times", i, len(values), len(c.times))
+			if values, err := c.column(i); err == nil && len(values) != c.grid.n {
+				t.Fatalf("column %d has %d values for %d times", i, len(values), c.grid.n)
 			}
 		}
 	})
