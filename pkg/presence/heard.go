@@ -23,7 +23,7 @@ const (
 	// deathPause ends a row of deaths without a start between them.
 	deathPause = time.Hour
 	// checkPause is how far the lines of one start's check of the clock are apart at most.
-	checkPause = 5 * time.Minute
+	checkPause = time.Minute
 )
 
 // heard is what a node's log said that conditions need. Lines may come in any order: nothing
@@ -206,13 +206,16 @@ func (s *slots) has(slot int64) bool {
 // longestGap is the longest time of the last week without a line, to five minutes. What a
 // start ended is none: the node did not run.
 func (h *heard) longestGap() time.Duration {
+	ended := make(map[int64]bool, 2*len(h.Starts)) // by a start, which is noted a little later
+	for _, start := range h.Starts {
+		ended[slotOf(start)], ended[slotOf(start)-1] = true, true
+	}
 	longest, previous := int64(0), int64(0)
 	for slot := h.Slots.Newest - slotCount + 1; slot <= h.Slots.Newest; slot++ {
 		if !h.Slots.has(slot) {
 			continue
 		}
-		started := slices.ContainsFunc(h.Starts, func(t time.Time) bool { return slotOf(t) == slot || slotOf(t) == slot+1 })
-		if previous != 0 && !started {
+		if previous != 0 && !ended[slot] {
 			longest = max(longest, slot-previous)
 		}
 		previous = slot

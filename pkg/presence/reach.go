@@ -152,7 +152,7 @@ func (s *subject) judgeAPI(*bench) (*conditions.Finding, string) {
 	if failing >= apiSlowWarning {
 		found.Severity, found.Threshold = conditions.Warning, apiSlowWarning.Seconds()
 	}
-	found.Message = fmt.Sprintf("The API of %s has not answered for %s, since %s (threshold: %s), but the node runs: its log had a line at %s. %sScores, contact and disk are not seen meanwhile. "+
+	found.Message = fmt.Sprintf("The API of node %s has not answered for %s, since %s (threshold: %s), but the node runs: its log had a line at %s. %sScores, contact and disk are not seen meanwhile. "+
 		"Look at the load of the disk; where the connection is refused, at console.address and the API address in the settings.",
 		s.Name, lasting(failing), moment(since), lasting(seconds(found.Threshold)), moment(line), s.lastError())
 	return found, ""
@@ -164,7 +164,7 @@ func (s *subject) judgeWrongPair(*bench) (*conditions.Finding, string) {
 	case s.WrongPair != "":
 		return &conditions.Finding{
 			Severity: conditions.Critical, Value: 2, Threshold: 1, Unit: "short",
-			Message: fmt.Sprintf("Log and API of %s are 2 different nodes, not 1: %s. Neither node is watched rightly. "+
+			Message: fmt.Sprintf("Log and API of node %s are 2 different nodes, not 1: %s. Neither node is watched rightly. "+
 				"Correct the log (%s) or the API address of this node in the data source's settings.", s.Name, strings.TrimSuffix(s.WrongPair, "."), s.Log),
 		}, ""
 	case !s.hasLog():

@@ -39,7 +39,7 @@ const (
 func (s *subject) notWatched(seen int, message string) *conditions.Finding {
 	return &conditions.Finding{
 		Severity: conditions.Warning, Value: float64(seen), Threshold: 2, Unit: "short",
-		Message: fmt.Sprintf("Of node %s %d of 2 can be seen, transfers and failed audits: %s", s.Name, seen, message),
+		Message: fmt.Sprintf("Node %s is not fully watched (%d of 2 can be seen: transfers, failed audits): %s", s.Name, seen, message),
 	}
 }
 
@@ -74,6 +74,9 @@ func (s *subject) judgeBlind(b *bench) (*conditions.Finding, string) {
 		}
 		return s.notWatched(0, fmt.Sprintf("its log %s has had no line for %s. %s See whether the node writes to this log, and set log.level: info in its config.yaml and restart it.", s.Log, lasting(s.now.Sub(began)), lost)), ""
 	case s.now.Sub(line) > concern.EvidencePeriod:
+		if silent, _ := s.judgeSilence(b); silent != nil {
+			return nil, "the log is silent" // which says it already
+		}
 		if !alive {
 			return nil, "the log has had no line since " + moment(line)
 		}

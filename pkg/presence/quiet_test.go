@@ -1,0 +1,481 @@
+package presence_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/presence"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// quietly lets time go by and looks each minute, later each five: nobody is to be woken.
+func (s *scene) quietly(d time.Duration) {
+	s.t.Helper()
+	look := func() {
+		for _, f := range s.verdict().Findings {
+			if f.Severity >= conditions.Warning {
+				s.t.Fatalf("at %s: %s %s: %s", s.now.Format(time.TimeOnly), severityNames[f.Severity], f.Code, f.Message)
+			}
+		}
+	}
+	look()
+	began := s.now
+	for until := s.now.Add(d); s.now.Before(until); {
+		step := time.Minute
+		if s.now.Sub(began) >= time.Hour {
+			step = 5 * time.Minute
+		}
+		s.pass(min(step, until.Sub(s.now)))
+		look()
+	}
+}
+
+// What every operator has now and then wakes nobody, neither while it lasts nor after it.
+func TestQuiet(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		nodes   []string
+		happens func(*scene)
+	}{
+		{"a normal day", nil, func(s *scene) { s.quietly(26 * hour) }},
+		{"a restart", nil, func(s *scene) {
+			first(s).say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+			first(s).down()
+			s.quietly(minute)
+			first(s).up()
+			s.quietly(4 * hour)
+		}},
+		{"an update of 10 minutes", nil, func(s *scene) {
+			first(s).say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+			first(s).down()
+			s.quietly(10 * minute)
+			first(s).status.Version = "1.163.1"
+			first(s).up()
+			s.quietly(4 * hour)
+		}},
+		{"an update of a node without a log", nil, func(s *scene) {
+			first(s).Log = settings.Source{}
+			first(s).down()
+			s.pass(10 * minute)
+			first(s).status.StartedAt = s.now
+			first(s).api = true
+			first(s).poll()
+			if got := s.told(s.judge()); got != "" && got != "blind warning" {
+				s.t.Error(got)
+			}
+		}},
+		{"a start whose API takes 25 minutes", nil, func(s *scene) {
+			first(s).say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+			first(s).down()
+			s.quietly(3 * minute)
+			first(s).log = true
+			first(s).say("INFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}")
+			first(s).log = false
+			s.quietly(25 * minute)
+			first(s).up()
+			s.quietly(hour)
+		}},
+		{"down for 15 minutes", nil, func(s *scene) {
+			first(s).down()
+			s.quietly(15 * minute)
+			first(s).up()
+			s.quietly(4 * hour)
+		}},
+		{"a whole machine down for 15 minutes", two, func(s *scene) {
+			s.sameHost()
+			s.down()
+			s.quietly(15 * minute)
+			for _, a := range s.nodes {
+				a.up()
+			}
+			s.quietly(4 * hour)
+		}},
+		{"a restart of Grafana", two, func(s *scene) {
+			s.restart()
+			s.quietly(2 * hour)
+		}},
+		{"Grafana is away for a night", two, func(s *scene) {
+			s.now = s.now.Add(9 * hour)
+			s.restart()
+			// The log is read before the API is asked.
+			for _, a := range s.nodes {
+				a.say("INFO\t" + transfer)
+			}
+			s.quietly(2 * hour)
+		}},
+		{"Grafana is away for a night, and the node restarted meanwhile", nil, func(s *scene) {
+			s.now = s.now.Add(9 * hour)
+			s.restart()
+			a := first(s)
+			a.status.StartedAt, a.status.LastPinged, a.pinged = s.now.Add(-minute), time.Time{}, false
+			a.poll()
+			s.quietly(20 * minute)
+			a.pinged = true
+			s.quietly(2 * hour)
+		}},
+		{"Grafana is away for a night, and the API answers before the log does", nil, func(s *scene) {
+			s.now = s.now.Add(9 * hour)
+			s.restart()
+			a := first(s)
+			a.log = false
+			a.poll()
+			s.quietly(5 * minute)
+			a.log = true
+			s.quietly(2 * hour)
+		}},
+		{"a laptop that slept", two, func(s *scene) {
+			s.now = s.now.Add(8 * hour)
+			s.quietly(2 * hour)
+		}},
+		{"a laptop that slept, and its network comes back late", two, func(s *scene) {
+			s.now = s.now.Add(8 * hour)
+			s.down()
+			s.quietly(15 * minute)
+			for _, a := range s.nodes {
+				a.api, a.log = true, true
+			}
+			s.quietly(2 * hour)
+		}},
+		{"a laptop that slept with its node, which was not pinged yet", nil, func(s *scene) {
+			s.now = s.now.Add(8 * hour)
+			a := first(s)
+			a.pinged = false
+			a.pingFails(us1, eu1, ap1)
+			s.quietly(10 * minute)
+			a.pinged = true
+			s.quietly(2 * hour)
+		}},
+		{"a rotation of the log", nil, func(s *scene) {
+			first(s).log = false
+			s.quietly(20 * minute)
+			first(s).log = true
+			s.quietly(2 * hour)
+		}},
+		{"a node with little to say", nil, func(s *scene) {
+			a := first(s)
+			a.log = false
+			for range 20 {
+				s.quietly(25 * minute)
+				a.say("INFO\t" + transfer)
+			}
+		}},
+		{"a satellite's maintenance", two, func(s *scene) {
+			for range 12 {
+				for _, a := range s.nodes {
+					a.pingFails(eu1)
+				}
+				s.quietly(30 * minute)
+			}
+			s.quietly(2 * hour)
+		}},
+		{"satellites that do not answer for 2 hours while customers do", nil, func(s *scene) {
+			for range 4 {
+				first(s).pingFails(us1, eu1, ap1)
+				s.quietly(30 * minute)
+			}
+		}},
+		{"a forwarder away for 20 minutes", nil, func(s *scene) {
+			first(s).log, first(s).LogTrouble = false, "10.0.0.1:9999: connection refused"
+			s.quietly(20 * minute)
+			first(s).log = true
+			s.quietly(hour)
+		}},
+		{"two restarts", nil, func(s *scene) {
+			for range 2 {
+				first(s).up()
+				s.quietly(5 * minute)
+			}
+			s.quietly(hour)
+		}},
+		{"a crash with a restart by its supervisor", nil, func(s *scene) {
+			first(s).dies()
+			s.quietly(2 * minute)
+			first(s).up()
+			s.quietly(2 * hour)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.happens(newScene(t, c.nodes...))
+		})
+	}
+}
+
+// A first start has nothing to compare with, and says so.
+func TestFirstMinutesAreQuiet(t *testing.T) {
+	s := newbornScene(t, "Alpha", "Beta")
+	for _, a := range s.nodes {
+		a.State, a.LogTrouble = concern.Connecting, "the log is not followed yet"
+	}
+	verdict := s.judge()
+	if got := s.told(verdict); got != "" {
+		t.Errorf("raised %q", got)
+	}
+	for _, code := range []string{"node_unreachable", "host_unreachable", "node_stopped", "no_contact", "satellite_down", "api_slow", "quic", "version_outdated", "blind", "log_silent", "clock_skew"} {
+		if unseen(verdict, code) == "" {
+			t.Errorf("%s is called well although nothing is known", code)
+		}
+	}
+	s.quietly(3 * hour)
+	for _, u := range s.verdict().Unseen {
+		t.Errorf("after three hours: %+v", u)
+	}
+}
+
+// What is raised stays raised over a restart of the plugin, once its first answers are there.
+func TestRestartOfThePlugin(t *testing.T) {
+	s := newScene(t)
+	a := first(s)
+	a.down()
+	since := a.StateSince
+	s.pass(2 * hour)
+	s.restart()
+	if why := unseen(s.judge(), "node_unreachable"); !strings.Contains(why, "not been asked yet") {
+		t.Errorf("before the first answer: %q", why)
+	}
+	a.down()
+	a.StateSince = since // the fleet keeps it
+	if got := s.told(s.judge()); got != "node_unreachable critical" {
+		t.Errorf("raised %q", got)
+	}
+
+	s = newScene(t)
+	a = first(s)
+	a.dies()
+	s.pass(20 * minute)
+	s.restart()
+	if got := s.told(s.judge()); got != "node_stopped critical" {
+		t.Errorf("raised %q", got)
+	}
+}
+
+// Lines that are being read late raise nothing that is over.
+func TestLinesThatAreReadLate(t *testing.T) {
+	s := newScene(t)
+	a := first(s)
+	a.log = false
+	s.pass(minute)
+	a.api = false
+	s.now = s.now.Add(2 * hour)
+	s.restart()
+	a.LogTrouble, a.LogBehind = "", 10<<20
+	a.sayAt(s.now.Add(-hour), "FATAL\tUnrecoverable error\t{\"error\": \"disk full\"}", false)
+	verdict := s.judge()
+	if got := s.told(verdict); got != "" || !strings.Contains(unseen(verdict, "node_stopped"), "still being read") {
+		t.Errorf("raised %q, not watched because %q", got, unseen(verdict, "node_stopped"))
+	}
+	a.LogBehind = 0
+	if got := s.told(s.judge()); got != "node_stopped critical" {
+		t.Errorf("raised %q", got)
+	}
+	a.sayAt(s.now.Add(-55*minute), "INFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}", false)
+	if got := s.told(s.judge()); got != "" {
+		t.Errorf("raised %q", got)
+	}
+}
+
+// The order in which lines are read does not matter, nor does a line that is read twice after
+// what was read first is lost.
+func TestLinesInAnyOrder(t *testing.T) {
+	var lines []string
+	at := func(m int, text string) {
+		lines = append(lines, noon.Add(time.Duration(m)*minute).Format(time.RFC3339)+"\t"+text)
+	}
+	for m := range 300 {
+		at(m, "INFO\t"+transfer)
+	}
+	for _, m := range []int{3, 60, 61, 62, 200} {
+		at(m, "INFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}")
+	}
+	for _, m := range []int{58, 59, 199} {
+		at(m, "FATAL\tUnrecoverable error\t{\"error\": \"at "+fmt.Sprint(m)+"\"}")
+	}
+	for _, m := range []int{100, 101, 103, 107, 115, 131, 163} {
+		at(m, "ERROR\tcontact:service\tping satellite failed \t{\"satellite_id\": \""+eu1+"\", \"error\": \"at "+fmt.Sprint(m)+"\"}")
+	}
+	testify := func(order []string) []conditions.Exhibit {
+		s := newbornScene(t)
+		s.now = noon.Add(400 * minute)
+		for _, line := range order {
+			event, err := first(s).parser.Parse([]byte(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			first(s).ear.Hear(event)
+		}
+		batch := &store.Batch{}
+		if err := first(s).ear.Flush(batch); err != nil {
+			t.Fatal(err)
+		}
+		s.record(batch)
+		s.reopen()
+		exhibits, err := presence.Concern{}.Testify(t.Context(), s.theCase(), first(s).Node, "", noon, s.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return exhibits
+	}
+	want := testify(lines)
+	if got := strings.Join(want[0].Lines, "\n"); !strings.Contains(got, "12:58 UTC  the node stopped itself: at 59. (2 times until 2026-11-22 12:59 UTC)") {
+		t.Error(got)
+	}
+	if got := strings.Join(want[1].Lines, "\n"); got != "2026-11-22 13:40 UTC  7 pings of eu1 failed until 2026-11-22 14:43 UTC: at 163" {
+		t.Error(got)
+	}
+	// Older parts of a log are read after newer ones.
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 5 {
+		cut := random.IntN(len(lines))
+		if diff := cmp.Diff(want, testify(slices.Concat(lines[cut:], lines[:cut]))); diff != "" {
+			t.Errorf("from line %d on first: %s", cut, diff)
+		}
+	}
+}
+
+func TestTestify(t *testing.T) {
+	s := newScene(t)
+	a := first(s)
+	a.say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+	s.pass(minute)
+	a.status.Version = "1.163.1"
+	a.up()
+	s.pass(10 * minute)
+	a.pingFails(eu1, us1)
+	a.dies()
+	s.pass(20 * minute)
+	testify := func(satellite string, from, to time.Time) string {
+		exhibits, err := presence.Concern{}.Testify(t.Context(), s.theCase(), a.Node, satellite, from, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, e := range exhibits {
+			lines = append(append(lines, e.Title), e.Lines...)
+		}
+		return strings.Join(lines, "\n")
+	}
+	if diff := cmp.Diff(`Starts and stops
+2026-11-22 12:00 UTC  the node was told to stop
+2026-11-22 12:01 UTC  the node started
+2026-11-22 12:01 UTC  version 1.163.1 was seen for the first time
+2026-11-22 12:11 UTC  the node stopped itself: piecestore monitor: error verifying location and/or readability of storage directory: no such file or directory.
+Failed pings
+2026-11-22 12:11 UTC  1 ping of eu1 failed until 2026-11-22 12:11 UTC: ping satellite: rpc: dial tcp: i/o timeout
+2026-11-22 12:11 UTC  at the last poll: the node was last reached at 2026-11-22 12:10 UTC`, testify(eu1, noon, s.now)); diff != "" {
+		t.Error(diff)
+	}
+	if got := testify(eu1, noon.Add(-2*hour), noon.Add(-hour)); !strings.Contains(got, "no start and no stop is known") || !strings.Contains(got, "no failed ping is known") {
+		t.Error(got)
+	}
+}
+
+// A node that has trouble for weeks does not fill the store.
+func TestDocumentsAreBounded(t *testing.T) {
+	s := newScene(t)
+	a := first(s)
+	long := strings.Repeat("é", 4000)
+	for i := range 300 {
+		s.now = s.now.Add(10 * minute)
+		a.say("INFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}")
+		a.say("INFO\tService restarted successfully.\t{}")
+		a.say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+		a.say("FATAL\tUnrecoverable error\t{\"error\": \"" + long + "\"}")
+		a.say("ERROR\tpreflight:localtime\tsystem clock is out of sync with satellite\t{}")
+		satellite := fmt.Sprintf("12EayRS2V1kEsWESU9QMRseFhdxYxKicsiFmxrsLZHe%07d", i)
+		satellite = strings.ReplaceAll(satellite, "0", "z")
+		a.say("ERROR\tcontact:service\tping satellite failed \t{\"satellite_id\": \"" + satellite + "\", \"error\": \"" + long + "\"}")
+		a.status.Version, a.status.StartedAt = fmt.Sprintf("1.%d.1", i+1), s.now
+		a.poll()
+	}
+	s.store.Documents("presence", func(key string, value []byte) {
+		if len(value) > 48<<10 {
+			t.Errorf("%s has %d bytes", key, len(value))
+		}
+	})
+}
+
+// A line that is far ahead of the clock must not hide those that come.
+func TestALineFromTheFuture(t *testing.T) {
+	s := newScene(t)
+	a := first(s)
+	a.sayAt(s.now.Add(400*24*time.Hour), "INFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}", false)
+	a.Evidence.Last[concern.AnyLine] = s.now
+	a.log = false
+	s.pass(40 * minute)
+	if got := s.told(s.judge()); got != "log_silent warning" {
+		t.Errorf("raised %q", got)
+	}
+}
+
+// A healthy node's document is written now and then, and not with each line.
+func TestLinesThatChangeNothing(t *testing.T) {
+	s := newScene(t)
+	a := first(s)
+	written := 0
+	for range 300 {
+		s.now = s.now.Add(time.Second)
+		event, err := a.parser.Parse([]byte(s.now.Format(time.RFC3339) + "\tINFO\t" + transfer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.ear.Hear(event)
+		batch := &store.Batch{}
+		if err := a.ear.Flush(batch); err != nil {
+			t.Fatal(err)
+		}
+		if !batch.Empty() {
+			written++
+		}
+	}
+	if written > 2 {
+		t.Errorf("written %d times in 5 minutes", written)
+	}
+}
+
+func TestHearingTransfersCostsNoMemory(t *testing.T) {
+	s := newScene(t)
+	ear := first(s).ear
+	event := &storagenode.Event{Line: storagenode.Line{Time: s.now, Level: storagenode.Info}, Kind: storagenode.DownloadEnded, Satellite: us1}
+	if n := testing.AllocsPerRun(1000, func() { ear.Hear(event) }); n != 0 {
+		t.Errorf("%v allocations a line", n)
+	}
+}
+
+func BenchmarkJudge(b *testing.B) {
+	s := newScene(b)
+	for i := range 60 {
+		first(s).pingFails(eu1)
+		first(s).say("INFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}")
+		s.pass(time.Duration(i%3) * hour)
+	}
+	c := s.theCase()
+	for b.Loop() {
+		if _, err := (presence.Concern{}).Judge(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkHear(b *testing.B) {
+	opened, err := store.Open(store.Options{FlushInterval: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = opened.Close() }()
+	ear := presence.Concern{}.Listen(concern.Node{History: "a"}, opened)
+	now := time.Now()
+	event := &storagenode.Event{Line: storagenode.Line{Time: now, Level: storagenode.Info}, Kind: storagenode.DownloadEnded, Satellite: us1, Read: now}
+	for b.Loop() {
+		ear.Hear(event)
+	}
+}
