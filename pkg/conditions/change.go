@@ -72,7 +72,7 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 
 // The labels of a change's event. The node is named by its history: its name may change.
 const (
-	labelHistory     = "history"
+	labelNode        = "node"
 	labelSatellite   = "satellite"
 	labelCode        = "condition"
 	labelChange      = "change"
@@ -91,8 +91,8 @@ const (
 // event is the change as the store keeps it. What is empty is left out.
 func (c Change) event() store.Event {
 	labels := map[string]string{
-		labelHistory: c.History, labelSatellite: c.Satellite, labelCode: c.Code, labelChange: string(c.Kind),
-		labelSeverity: strconv.Itoa(int(c.Severity)), labelBefore: strconv.Itoa(int(c.Before)),
+		labelNode: c.History, labelSatellite: c.Satellite, labelCode: c.Code, labelChange: string(c.Kind),
+		labelSeverity: c.Severity.String(), labelBefore: c.Before.String(),
 		labelTitle: c.Title, labelUnit: c.Unit, labelReason: c.Reason,
 		labelValue: writeNumber(c.Value), labelThreshold: writeNumber(c.Threshold),
 		labelSince: writeTime(c.Since), labelRaised: writeTime(c.RaisedAt),
@@ -111,11 +111,15 @@ func (c Change) event() store.Event {
 // changeOf is the change that an event keeps.
 func changeOf(e store.Event) Change {
 	severity := func(label string) Severity {
-		n, _ := strconv.Atoi(e.Labels[label])
-		return Severity(n)
+		for s := Info; s <= Critical; s++ {
+			if s.String() == e.Labels[label] {
+				return s
+			}
+		}
+		return OK
 	}
-	c := Change{
-		Kind: ChangeKind(e.Labels[labelChange]), Time: time.UnixMilli(e.Time).UTC(), History: e.Labels[labelHistory],
+	return Change{
+		Kind: ChangeKind(e.Labels[labelChange]), Time: time.UnixMilli(e.Time).UTC(), History: e.Labels[labelNode],
 		Maintenance: e.Labels[labelMaintenance] == "true", Before: severity(labelBefore), Reason: e.Labels[labelReason],
 		State: State{
 			Code: e.Labels[labelCode], Satellite: e.Labels[labelSatellite], Severity: severity(labelSeverity),
@@ -124,10 +128,6 @@ func changeOf(e store.Event) Change {
 			Value: readNumber(e.Labels[labelValue]), Threshold: readNumber(e.Labels[labelThreshold]),
 		},
 	}
-	if c.Kind == Cleared {
-		c.ClearedAt = c.Time
-	}
-	return c
 }
 
 func writeNumber(n number) string {

@@ -91,7 +91,7 @@ func (e *Engine) evaluate(ctx context.Context, c Case) ([]Change, error) {
 		before := s.record
 		findings, unseen := heard.findings[node.History], heard.unseen[node.History]
 		if node.Retired {
-			unseen = nil
+			unseen = e.nothingSeen()
 		}
 		if c.Now.Before(before.TestUntil) {
 			findings = maps.Clone(findings)
@@ -146,6 +146,17 @@ func subjects(c Case) []concern.Watched {
 	return append(nodes, concern.Watched{Node: concern.Node{History: Monitor}})
 }
 
+// nothingSeen is what is seen of a retired node.
+func (e *Engine) nothingSeen() map[string]string {
+	unseen := map[string]string{}
+	for _, d := range e.table.definitions {
+		unseen[d.Code] = whyRetired
+	}
+	return unseen
+}
+
+const whyRetired = "the node is retired"
+
 // begin is the step of one node, with what is stored of it. With an error nothing is.
 func (e *Engine) begin(c Case, node concern.Watched) (*step, error) {
 	record, _, err := Recall(c.Store, node.History)
@@ -163,7 +174,7 @@ func (e *Engine) begin(c Case, node concern.Watched) (*step, error) {
 // silence is why nothing is to be told of a node or a satellite, or "".
 func silence(node concern.Node, satelliteID string) string {
 	if node.Retired {
-		return "the node is retired"
+		return whyRetired
 	}
 	if satelliteID == "" {
 		return ""
@@ -265,6 +276,9 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 	for _, judge := range e.judges {
 		name := nameOf(judge)
 		verdict, err := judgeSafely(ctx, judge, c)
+		if ctx.Err() != nil {
+			return heard{} // it was cut short, and says nothing of the judge
+		}
 		codes := judge.Conditions()
 		if err != nil {
 			verdict = Verdict{}
@@ -284,7 +298,7 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 		for _, u := range verdict.Unseen {
 			all.miss(u.History, u.Code, u.Why)
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			all.add(Finding{
 				Code: NotCollecting, History: Monitor, Severity: Critical, Title: "The monitor does not collect",
 				Message: fmt.Sprintf("The judge %s failed, so that its conditions are not watched: %v. Look into Grafana's log; if it says nothing that you can change, report it.", name, err),

@@ -271,6 +271,58 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// What was cleared by hand is forgotten a day after it is gone, also where nobody looks any more.
+func TestWhatWasClearedByHandIsForgotten(t *testing.T) {
+	for name, gone := range map[string]func(w *world){
+		"not found": findNothing,
+		"retired":   func(w *world) { w.nodes[0].Retired = true },
+		"muted":     func(w *world) { w.nodes[0].MutedSatellites = map[string]string{"us1": ""} },
+	} {
+		w := newWorld(t, "A")
+		w.findEvent(warning, noon, time.Time{})
+		w.evaluate()
+		w.clear("A", "us1", "audit_failed")
+		w.after(48 * time.Hour)
+		if record, _, err := conditions.Recall(w.store, "hA"); err != nil || len(record.States) != 1 {
+			t.Errorf("%s: %v, %v", name, record, err)
+		}
+		gone(w)
+		w.after(25 * time.Hour)
+		if record, _, err := conditions.Recall(w.store, "hA"); err != nil || len(record.States) != 0 {
+			t.Errorf("%s: %v, %v", name, record, err)
+		}
+	}
+}
+
+// What the operator does not want to be told counts from the moment it is said.
+func TestRetiredAndMutedAtOnce(t *testing.T) {
+	w := newWorld(t, "A")
+	w.find(found("down", critical, "A", us1))
+	w.evaluate()
+	w.nodes[0].MutedSatellites = map[string]string{"us1": ""}
+	if got := w.severities()["down@A/us1"]; got != unseen {
+		t.Errorf("muted: %s", got)
+	}
+	w.nodes[0].MutedSatellites, w.nodes[0].Retired = nil, true
+	if got := w.severities()["down@A/us1"]; got != unseen {
+		t.Errorf("retired: %s", got)
+	}
+}
+
+// Of one that two cannot judge, the first reason counts.
+func TestTheFirstReasonCounts(t *testing.T) {
+	w := newWorld(t, "A")
+	w.judge.verdict.Unseen = []conditions.Unseen{{Code: "down", History: "hA", Why: "first"}, {Code: "down", History: "hA", Why: "second"}, {Code: "disqualified", History: "hA"}}
+	w.evaluate()
+	reasons := map[string]string{}
+	for _, row := range w.table(concern.Query{}) {
+		reasons[row["condition"]] = row["message"]
+	}
+	if diff := cmp.Diff(map[string]string{"down": "first", "disqualified": "its evidence is missing"}, reasons); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // While nothing changes, one small document an evaluation is all that is written.
 func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	w := newWorld(t, "A")

@@ -42,9 +42,6 @@ func (e *Engine) Clear(c Case, node, satellite, code string) error {
 		state, _ = s.record.state(state.place())
 		state.Dismissed, state.DismissedAs = s.now, severity
 		s.record.put(state)
-		if code == TestAlert {
-			s.record.TestUntil = time.Time{}
-		}
 		return nil
 	})
 }
@@ -96,7 +93,6 @@ func (e *Engine) byHand(c Case, node string, change func(*step, concern.Watched)
 			return nil, err
 		}
 		before := s.record
-		before.States = slices.Clone(before.States)
 		if err := change(s, all[at]); err != nil {
 			return nil, err
 		}

@@ -414,6 +414,15 @@ func TestHistoryIsAStepFunction(t *testing.T) {
 		t.Error(diff)
 	}
 
+	// A retired node is not well.
+	w.nodes[1].Retired = true
+	w.after(time.Minute)
+	request = w.request(concern.Query{Format: concern.TimeSeries, Nodes: []string{"B"}, Kinds: []string{"down"}})
+	request.From = noon.Add(30 * time.Minute)
+	if diff := cmp.Diff(map[string]string{"severity{condition=down, node=B, satellite=}": "12:30 0, 12:43 -1"}, w.seriesOf(request)); diff != "" {
+		t.Error(diff)
+	}
+
 	request = w.request(concern.Query{Format: concern.TimeSeries})
 	request.From, request.MaxPoints, request.Step = noon.Add(-30*24*time.Hour), 100, time.Second
 	if frame := w.answer(request)[0]; frame.Rows() > 100 || frame.Rows() < 50 {

@@ -116,7 +116,7 @@ func TestRestartsChangeNothing(t *testing.T) {
 			}
 			told := map[string]int{}
 			for _, c := range steady.changes {
-				told[fmt.Sprintf("%s %s %s@%s/%s=%d: %s", c.Time.Format("02 15:04:05"), c.Kind, c.Code, c.History, c.Satellite, int(c.Severity), c.Message)]++
+				told[fmt.Sprintf("%s %s %s@%s/%s=%s: %s", c.Time.Format("02 15:04:05"), c.Kind, c.Code, c.History, c.Satellite, c.Severity, c.Message)]++
 			}
 			for _, line := range restarted.recorded() {
 				told[line]--

@@ -155,9 +155,9 @@ var stories = []struct {
 		{wait: 72 * time.Hour},
 		// Gone and back with what was cleared.
 		{does: findNothing, wait: time.Hour},
-		{does: func(w *world) { w.findEvent(warning, noon.Add(-time.Minute), noon.Add(30*time.Second)) }},
+		{does: func(w *world) { w.findEvent(warning, noon.Add(-time.Minute), noon.Add(30*time.Second)) }, wait: 48 * time.Hour},
 		{does: func(w *world) { w.findEvent(warning, noon.Add(-time.Minute), w.now) },
-			told: []string{"13:04 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+			told: []string{"13:03 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
 	}},
 	{"cleared by hand, then worse", []moment{
 		{does: func(w *world) { w.findEvent(warning, noon, time.Time{}) }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},

@@ -43,9 +43,12 @@ type judge struct {
 
 func (j *judge) Conditions() []conditions.Definition { return j.definitions }
 
-func (j *judge) Judge(context.Context, conditions.Case) (conditions.Verdict, error) {
+func (j *judge) Judge(ctx context.Context, _ conditions.Case) (conditions.Verdict, error) {
 	if j.panics != nil {
 		panic(j.panics)
+	}
+	if err := ctx.Err(); err != nil {
+		return conditions.Verdict{}, err
 	}
 	return j.verdict, j.err
 }
@@ -281,7 +284,7 @@ func (w *world) recorded() []string {
 	var all []string
 	for _, e := range events {
 		all = append(all, fmt.Sprintf("%s %s %s@%s/%s=%s: %s", time.UnixMilli(e.Time).UTC().Format("02 15:04:05"),
-			e.Labels["change"], e.Labels["condition"], e.Labels["history"], e.Labels["satellite"], e.Labels["severity"], e.Text))
+			e.Labels["change"], e.Labels["condition"], e.Labels["node"], e.Labels["satellite"], e.Labels["severity"], e.Text))
 	}
 	return all
 }
