@@ -23,11 +23,14 @@ const (
 // noon is now, in the tests.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func newStore(t testing.TB) *store.Store {
+func newStore(t testing.TB) *store.Store { return newStoreAt(t, noon) }
+
+// newStoreAt is a store of which it is always this time.
+func newStoreAt(t testing.TB, now time.Time) *store.Store {
 	t.Helper()
 	s, err := store.Open(store.Options{
 		FlushInterval: -1,
-		Now:           func() time.Time { return noon },
+		Now:           func() time.Time { return now },
 		Limits:        store.Limits{Policies: traffic.Concern{}.Policies(settings.Default().Retention)},
 	})
 	if err != nil {
