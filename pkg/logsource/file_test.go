@@ -106,8 +106,8 @@ func (g *following) until(what string, is func() bool) {
 	for end := time.Now().Add(20 * time.Second); !is(); {
 		if time.Now().After(end) {
 			got := g.got()
-			if len(got) > 2000 {
-				got = got[:1000] + " … " + got[len(got)-1000:]
+			if len(got) > 200 {
+				got = got[:100] + " … " + got[len(got)-100:]
 			}
 			g.t.Fatalf("never: %s; got %q, status %+v, positions %+v", what, got, g.f.Status(), g.positions)
 		}
@@ -118,9 +118,9 @@ func (g *following) until(what string, is func() bool) {
 // sees waits until exactly this was delivered.
 func (g *following) sees(want string) {
 	g.t.Helper()
-	g.until(fmt.Sprintf("%q", want), func() bool { return len(g.got()) >= len(want) })
+	g.until(fmt.Sprintf("%.100q", want), func() bool { return len(g.got()) >= len(want) })
 	if got := g.got(); got != want {
-		g.t.Fatalf("got %q, want %q", got, want)
+		g.t.Fatalf("got %.200q, want %.200q", got, want)
 	}
 }
 

@@ -33,6 +33,7 @@ func (t *fileFollower) begin() error {
 	if last := t.known.lastRead(); resumed && last.Before(from) {
 		from = last.Add(-clockSlack)
 	}
+	from = from.Truncate(time.Second) // as lines tell it
 	if t.o.Backfill < 0 {
 		from = time.Time{}
 	}
@@ -41,8 +42,8 @@ func (t *fileFollower) begin() error {
 	return t.handOver(run{}, false, t.o.Now())
 }
 
-// isStrange says whether nothing of what is known is to be found in the log's files: it is
-// another log.
+// isStrange says whether nothing of what is known is to be found under the log's names: it
+// is another log, or it led elsewhere before.
 func (t *fileFollower) isStrange() bool {
 	knows := func(file text) bool {
 		head, err := readHead(file)
@@ -51,7 +52,7 @@ func (t *fileFollower) isStrange() bool {
 	if knows(t.current.file) {
 		return false
 	}
-	for _, c := range t.rotated() {
+	for _, c := range candidates(t.logs()) {
 		file, _, err := openText(c.path)
 		if err != nil {
 			continue
@@ -71,7 +72,7 @@ func (t *fileFollower) isStrange() bool {
 // foreground, and whole if its lines tell no time.
 func (t *fileFollower) plan(from time.Time, appeared bool) {
 	x := t.current
-	rotated := t.rotated()
+	rotated := candidates(t.logs())
 	slices.Reverse(rotated)
 	rotated = rotated[:min(len(rotated), maxKnown-1)] // the newest
 	slices.Reverse(rotated)
@@ -165,14 +166,18 @@ func (t *fileFollower) startOf(file text, end int64, from time.Time) (start int6
 			high = middle
 		}
 	}
-	// The first line from low on that is young enough.
+	// The first line from low on that is young enough; where nothing older is before it, the
+	// lines without a time before it too.
 	for low < end {
 		line, at, ok := t.timeAfter(file, *buffer, low, end, false)
 		if !ok {
 			return end, timed
 		}
 		timed = true
-		if !line.Before(from) {
+		switch {
+		case !line.Before(from) && low == 0:
+			return 0, true
+		case !line.Before(from):
 			return at, true
 		}
 		low = at + t.lineLength(file, *buffer, at)

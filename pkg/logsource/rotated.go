@@ -69,11 +69,7 @@ func better(a, b candidate) bool {
 // rotated are the files that may hold what was rotated away, the oldest first: those that
 // have such a name, and those in which known texts were seen.
 func (t *fileFollower) rotated() []candidate {
-	logs := []string{t.log}
-	if real, err := filepath.EvalSymlinks(t.log); err == nil && real != t.log {
-		logs = append(logs, real)
-	}
-	found := candidates(logs)
+	found := candidates(t.logs())
 	seen := map[string]bool{t.log: true}
 	for _, c := range found {
 		seen[c.path] = true
@@ -88,6 +84,14 @@ func (t *fileFollower) rotated() []candidate {
 		}
 	}
 	return found
+}
+
+// logs are the paths of the log: the one that was given, and where it leads to.
+func (t *fileFollower) logs() []string {
+	if real, err := filepath.EvalSymlinks(t.log); err == nil && real != t.log {
+		return []string{t.log, real}
+	}
+	return []string{t.log}
 }
 
 // unread finds out whether a rotated file has text that was not read, and of which text it
