@@ -45,6 +45,7 @@ type known struct {
 // catalogue tells the errors of a node apart and counts them.
 type catalogue struct {
 	node  concern.Node
+	from  *store.Store
 	known []known
 	byKey map[string]int
 
@@ -71,7 +72,7 @@ func readErrors(from *store.Store, node concern.Node) (all []known) {
 }
 
 func newCatalogue(node concern.Node, from *store.Store) *catalogue {
-	c := &catalogue{node: node, known: readErrors(from, node), byKey: map[string]int{}, counts: map[counted]float64{}, now: time.Now}
+	c := &catalogue{node: node, from: from, known: readErrors(from, node), byKey: map[string]int{}, counts: map[counted]float64{}, now: time.Now}
 	for i, k := range c.known {
 		c.byKey[k.Key] = i
 	}
@@ -160,6 +161,27 @@ func (c *catalogue) mayForget() bool {
 	return true
 }
 
+// merge takes over what another ear has found meanwhile: one that reads an old log of the
+// node, beside the one that follows today's.
+func (c *catalogue) merge() {
+	for _, k := range readErrors(c.from, c.node) {
+		i, ok := c.byKey[k.Key]
+		switch {
+		case !ok && len(c.known) < maxErrors:
+			c.byKey[k.Key] = len(c.known)
+			c.known = append(c.known, k)
+		case !ok:
+		default:
+			if k.First.Before(c.known[i].First) {
+				c.known[i].First = k.First
+			}
+			if k.Last.After(c.known[i].Last) {
+				c.known[i].Last = k.Last
+			}
+		}
+	}
+}
+
 // flush adds the counts, and what the errors are if that is news.
 func (c *catalogue) flush(into *store.Batch) error {
 	if len(c.counts) == 0 {
@@ -170,6 +192,7 @@ func (c *catalogue) flush(into *store.Batch) error {
 	}
 	clear(c.counts)
 	if now := c.now(); c.changed || now.Sub(c.renewed) >= renewal {
+		c.merge()
 		document, err := json.Marshal(c.known)
 		if err != nil {
 			return fmt.Errorf("write the errors of %s: %w", c.node.Name, err)

@@ -105,6 +105,22 @@ func TestErrorsAreBounded(t *testing.T) {
 	}
 }
 
+// An old log is read beside the one of today: the errors of both are known.
+func TestErrorsOfTwoEars(t *testing.T) {
+	s, node := newStore(t), nodeNamed("A")
+	today, before := listen(t, s, node), listen(t, s, node)
+	today.hear(line(time.Minute, "ERROR", "", "it failed", ""))
+	today.flush()
+	before.hear(line(10*time.Hour, "ERROR", "", "it burned", ""), line(11*time.Hour, "ERROR", "", "it failed", ""))
+	before.flush()
+	today.hear(line(0, "ERROR", "", "it sank", ""))
+	today.flush()
+	want := []string{"it failed | 2 | 12:30:00 | 23:29:00", "it burned | 1 | 13:30:00 | 13:30:00", "it sank | 1 | 23:30:00 | 23:30:00"}
+	if diff := cmp.Diff(want, rows(answered(t, asking(s, "errors", node)), "message", "count", "first_seen", "last_seen")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A document that cannot be read costs the texts, not the counts.
 func TestADamagedDocumentOfErrors(t *testing.T) {
 	s, node := newStore(t), nodeNamed("A")

@@ -3,6 +3,7 @@ package traffic_test
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -205,6 +206,31 @@ func TestALongTransferIsBusyInEachMinute(t *testing.T) {
 	want := map[int]float64{10: 30000, 9: 60000, 8: 30000, 30: 6000}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestConcurrentTransfers(t *testing.T) {
+	s, node := newStore(t), nodeNamed("A")
+	var events []storagenode.Event
+	for i := range 6 {
+		start, end := began(5*time.Minute, 20*time.Second, fmt.Sprint(i), storagenode.OutcomeSuccess)
+		events = append(events, start, end)
+	}
+	hear(t, s, node, 4, events...)
+	request := asking(s, concern.TimeSeries, []string{"concurrent_transfers"}, node)
+	want := map[string]map[int]float64{"concurrent_transfers{action=GET, node=A}": {5: 2}}
+	if diff := cmp.Diff(want, seriesOf(t, answered(t, request))); diff != "" {
+		t.Error(diff)
+	}
+	// Without the lines of starts: nothing, and what would show them.
+	other := nodeNamed("B")
+	hear(t, s, other, 100, someTraffic()...)
+	request = asking(s, concern.TimeSeries, []string{"concurrent_transfers"}, other)
+	request.Watched[0].Evidence.Level = storagenode.Info
+	request.Watched[0].Evidence.Last[concern.StartLines] = time.Time{}
+	frames := answered(t, request)
+	if len(frames[0].Fields) > 0 || len(notices(frames)) != 1 || !strings.Contains(notices(frames)[0], "log.level: debug") {
+		t.Errorf("%d fields, %q", len(frames[0].Fields), notices(frames))
 	}
 }
 

@@ -263,31 +263,6 @@ func TestInstantsAndTablesAreOfTheWholeRange(t *testing.T) {
 	}
 }
 
-func TestConcurrentTransfers(t *testing.T) {
-	s, node := newStore(t), nodeNamed("A")
-	var events []storagenode.Event
-	for i := range 6 {
-		start, end := began(5*time.Minute, 20*time.Second, fmt.Sprint(i), storagenode.OutcomeSuccess)
-		events = append(events, start, end)
-	}
-	hear(t, s, node, 4, events...)
-	request := asking(s, concern.TimeSeries, []string{"concurrent_transfers"}, node)
-	want := map[string]map[int]float64{"concurrent_transfers{action=GET, node=A}": {5: 2}}
-	if diff := cmp.Diff(want, seriesOf(t, answered(t, request))); diff != "" {
-		t.Error(diff)
-	}
-	// Without the lines of starts: nothing, and what would show them.
-	other := nodeNamed("B")
-	hear(t, s, other, 100, someTraffic()...)
-	request = asking(s, concern.TimeSeries, []string{"concurrent_transfers"}, other)
-	request.Watched[0].Evidence.Level = storagenode.Info
-	request.Watched[0].Evidence.Last[concern.StartLines] = time.Time{}
-	frames := answered(t, request)
-	if len(frames[0].Fields) > 0 || len(notices(frames)) != 1 || !strings.Contains(notices(frames)[0], "log.level: debug") {
-		t.Errorf("%d fields, %q", len(frames[0].Fields), notices(frames))
-	}
-}
-
 // What cannot be seen is no zero, and the notice says what to change.
 func TestBlindness(t *testing.T) {
 	quiet := []storagenode.Event{of(storagenode.OtherLine, 5*time.Minute), of(storagenode.OtherLine, 4*time.Minute)}
@@ -445,10 +420,9 @@ func TestTheRunningStepHasItsRate(t *testing.T) {
 	request.From, request.Step = noon.Add(-2*time.Hour), time.Hour
 	request.Now = noon.Add(-time.Second)
 	request.To = request.Now
-	for before, v := range seriesOf(t, answered(t, request))["operations_per_second{action=GET, node=A}"] {
-		if before == 60 && math.Abs(v-60./3599) > 1e-9 {
-			t.Errorf("%v", v)
-		}
+	got := seriesOf(t, answered(t, request))["operations_per_second{action=GET, node=A}"]
+	if v := got[60]; math.Abs(v-60./3599) > 1e-9 {
+		t.Errorf("%v", got)
 	}
 }
 
