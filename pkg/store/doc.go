@@ -12,6 +12,7 @@
 //	w:<sequence>                   a commit: everything one flush adds, in one value
 //	c:<group>:<window>:<sequence>  a sealed chunk: the rows of one group in one window,
 //	                               with their numbers, histograms and events
+//	                               (of an additive family, the window's hours follow)
 //	d:<key>                        a document: the latest state of something
 //	m:format, m:sealed             the format version; the last sequence sealed
 //
@@ -22,6 +23,11 @@
 // sequence it contains; then the commits go. Replay skips what a chunk or a
 // document already contains. Whatever moment the power fails, a commit counts
 // once or not at all.
+//
+// # Counts that add up
+//
+// Rows of a family with Policy.Additive are summed where they meet. They are not
+// rolled up: each goes to all tiers when it is recorded or replayed, see additive.go.
 //
 // # Who waits for whom
 //
