@@ -121,6 +121,14 @@ var chapters = []chapter{
 		s.pass(20 * minute)
 	}, want: "Alpha host_unreachable critical"},
 
+	{name: "both nodes of a machine, one of which was not asked yet", nodes: two, happens: func(s *scene) {
+		s.sameHost()
+		s.down()
+		s.pass(hour)
+		s.nodes[1].State, s.nodes[1].Trouble = concern.Connecting, ""
+	}, unseen: [2]string{"host_unreachable", "not been asked yet"}},
+	{name: "a node that is lost after its API was slow", happens: func(s *scene) { first(s).apiDown(); s.pass(hour); first(s).log = false; s.pass(20 * minute) }, want: "node_unreachable warning"},
+
 	// api_slow
 	{name: "the API fails for just less than 5 minutes", happens: func(s *scene) { first(s).apiDown(); s.pass(5*minute - second) }},
 	{name: "the API fails for 5 minutes", happens: func(s *scene) { first(s).apiDown(); s.pass(5 * minute) }, want: "api_slow info"},
@@ -185,6 +193,13 @@ var chapters = []chapter{
 		}
 	}, want: "node_stopped critical"},
 	{name: "stopped, and started", happens: func(s *scene) { first(s).dies(); s.pass(15 * minute); first(s).up() }},
+	{name: "stopped, and started with a log that cannot be read", happens: func(s *scene) {
+		first(s).dies()
+		s.pass(15 * minute)
+		first(s).api, first(s).status.StartedAt = true, s.now
+		first(s).LogTrouble = "10.0.0.1:9999: connection refused"
+		s.pass(5 * minute)
+	}},
 	{name: "stopped, started, and the API does not answer", happens: func(s *scene) {
 		a := first(s)
 		a.dies()
@@ -229,7 +244,7 @@ var chapters = []chapter{
 	{name: "log and API are of two nodes", happens: func(s *scene) {
 		first(s).WrongPair = "the log is of node 1Alpha, the API at http://10.0.0.1:14002 of node 1Beta"
 	}, want: "wrong_pair critical"},
-	{name: "no log for a pair", happens: func(s *scene) { first(s).withoutLog() }, want: "blind warning", unseen: [2]string{"wrong_pair", "no log"}},
+	{name: "a pair, and no log any more", happens: func(s *scene) { first(s).WrongPair = "x"; s.judge(); first(s).WrongPair = ""; first(s).withoutLog() }, want: "blind warning"},
 
 	// version_outdated
 	{name: "below the minimum", happens: func(s *scene) {
@@ -325,6 +340,11 @@ var chapters = []chapter{
 	{name: "the log is 10 seconds ahead for an hour", happens: func(s *scene) { first(s).clock = 10 * second; s.pass(70 * minute) }},
 	{name: "the log is 11 seconds ahead for an hour", happens: func(s *scene) { first(s).clock = 11 * second; s.pass(70 * minute) }, want: "clock_skew warning"},
 	{name: "the log is 11 seconds ahead for less", happens: func(s *scene) { first(s).clock = 11 * second; s.pass(55 * minute) }},
+	{name: "the log is 11 seconds ahead since a night without a line", happens: func(s *scene) {
+		s.now = s.now.Add(9 * hour)
+		first(s).clock = 11 * second
+		s.pass(30 * minute)
+	}, unseen: [2]string{"clock_skew", "for less than 1 hour"}},
 	{name: "the log is 40 seconds behind for an hour", happens: func(s *scene) { first(s).clock = -40 * second; s.pass(70 * minute) }, want: "clock_skew warning"},
 	{name: "the log was behind", happens: func(s *scene) { first(s).clock = -40 * second; s.pass(70 * minute); first(s).clock = 0; s.pass(minute) }},
 	{name: "out of sync at one start", happens: func(s *scene) { s.checks(true) }},

@@ -74,7 +74,7 @@ var definitions = []conditions.Definition{
 	},
 	{
 		Code: satelliteDown, Group: contactGroup, Severities: severities(conditions.Info),
-		Title:  "Satellite {satellite} Does Not Answer",
+		Title:  "Failing Pings on {satellite}",
 		When:   "pings of the same satellite fail on nodes of two machines, or on all nodes, while others succeed",
 		Clears: "the satellite answers again, or no ping fails for 75 minutes",
 		Do:     "Nothing: it is the satellite's. Its downtime does not count against the nodes.",

@@ -43,7 +43,7 @@ var judges = []struct {
 	{restartLoop, false, (*subject).judgeRestartLoop},
 	{wrongPair, false, (*subject).judgeWrongPair},
 	{noContact, true, (*subject).judgeContact},
-	{apiSlow, true, (*subject).judgeAPI},
+	{apiSlow, false, (*subject).judgeAPI},
 	{quicBroken, true, (*subject).judgeQUIC},
 	{versionOutdated, false, (*subject).judgeVersion},
 	{blind, false, (*subject).judgeBlind},
@@ -55,7 +55,7 @@ var judges = []struct {
 func (Concern) Judge(ctx context.Context, c conditions.Case) (conditions.Verdict, error) {
 	b := newBench(c)
 	var verdict conditions.Verdict
-	together := b.hosts(&verdict)
+	stoodFor := b.hosts(&verdict)
 	for _, s := range b.nodes {
 		if err := ctx.Err(); err != nil {
 			return conditions.Verdict{}, err
@@ -72,15 +72,19 @@ func (Concern) Judge(ctx context.Context, c conditions.Case) (conditions.Verdict
 				continue
 			}
 			found, why := j.judge(s, b)
+			if by := stoodFor[s]; j.code == nodeUnreachable && found != nil && by != nothing {
+				found = nil
+				if by == anUndecided {
+					why = whyHostUndecided
+				}
+			}
 			switch {
-			case found != nil && j.code == nodeUnreachable && together[s]:
-				// its host's condition stands for it
 			case found != nil:
 				verdict.Findings = append(verdict.Findings, s.complete(j.code, "", *found))
 			case why != "":
 				verdict.Unseen = append(verdict.Unseen, conditions.Unseen{Code: j.code, History: s.History, Why: why})
 			}
-			if j.code == nodeUnreachable && why != "" {
+			if j.code == nodeUnreachable && why != "" && stoodFor[s] != anUndecided {
 				verdict.Unseen = append(verdict.Unseen, conditions.Unseen{Code: hostUnreachable, History: s.History, Why: why})
 			}
 		}

@@ -25,6 +25,7 @@ const (
 // reach is whether a node can be reached.
 type reach struct {
 	why     string        // it cannot be said
+	pending bool          // it will be said in a moment
 	failing bool          // its API does not answer
 	since   time.Time     // neither API nor log said anything since
 	out     time.Duration // for so long
@@ -39,7 +40,7 @@ func (s *subject) reached(c conditions.Case) (r reach) {
 	case s.API != "" && !c.Settings.AllowsAPI(s.API):
 		return reach{why: s.API + " is not on this machine and remote APIs are not allowed: allow them in the data source's settings"}
 	case s.State == concern.Connecting && s.Trouble == "":
-		return reach{why: "the node's API has not been asked yet since the start"}
+		return reach{why: "the node's API has not been asked yet since the start", pending: true}
 	case s.answers(), s.State == concern.Stopped:
 		return reach{}
 	}
@@ -88,12 +89,23 @@ func (s *subject) lastError() string {
 	return "Last error: " + sentence(s.Trouble) + " "
 }
 
+// standIn is what stands for a node's own node_unreachable.
+type standIn uint8
+
+const (
+	nothing     standIn = iota
+	aHost               // host_unreachable is raised
+	anUndecided         // whether it is to be raised will be known in a moment
+)
+
+const whyHostUndecided = "another node on the same machine has not been asked yet since the start"
+
 // hosts finds machines all of whose nodes cannot be reached, and says whose nodes they are.
-func (b *bench) hosts(verdict *conditions.Verdict) (together map[*subject]bool) {
+func (b *bench) hosts(verdict *conditions.Verdict) (stoodFor map[*subject]standIn) {
 	byHost := map[string][]*subject{}
 	var order []string
 	for _, s := range b.nodes {
-		if s.Retired || s.reach.why != "" || s.State == concern.Stopped {
+		if s.Retired || s.reach.why != "" && !s.reach.pending || s.State == concern.Stopped {
 			continue
 		}
 		if len(byHost[s.host]) == 0 {
@@ -101,22 +113,36 @@ func (b *bench) hosts(verdict *conditions.Verdict) (together map[*subject]bool) 
 		}
 		byHost[s.host] = append(byHost[s.host], s)
 	}
-	together = map[*subject]bool{}
+	stoodFor = map[*subject]standIn{}
 	for _, host := range order {
 		nodes := byHost[host]
 		var names []string
 		var since time.Time
+		pending := 0
 		for _, s := range nodes {
+			if s.reach.pending {
+				pending++
+			}
 			if s.reach.lost {
 				names = append(names, s.Name)
 				since = latest(since, s.reach.since)
 			}
 		}
-		if len(names) < 2 || len(names) < len(nodes) {
+		if len(nodes) < 2 || len(names) == 0 || len(names)+pending < len(nodes) {
 			continue
 		}
+		by := aHost
+		if pending > 0 {
+			by = anUndecided
+		}
 		for _, s := range nodes {
-			together[s] = true
+			stoodFor[s] = by
+		}
+		if pending > 0 {
+			for _, s := range nodes {
+				verdict.Unseen = append(verdict.Unseen, conditions.Unseen{Code: hostUnreachable, History: s.History, Why: whyHostUndecided})
+			}
+			continue
 		}
 		out := b.Now.Sub(since)
 		verdict.Findings = append(verdict.Findings, nodes[0].complete(hostUnreachable, "", conditions.Finding{
@@ -126,7 +152,7 @@ func (b *bench) hosts(verdict *conditions.Verdict) (together map[*subject]bool) 
 				len(names), hostName(host), lasting(out), moment(since), listed(names), nodes[0].lastError()),
 		}))
 	}
-	return together
+	return stoodFor
 }
 
 // judgeAPI is of an API that fails while the node runs.
@@ -134,7 +160,7 @@ func (s *subject) judgeAPI(*bench) (*conditions.Finding, string) {
 	switch {
 	case s.reach.why != "":
 		return nil, s.reach.why
-	case !s.reach.failing:
+	case !s.reach.failing, s.reach.lost: // lost is graver, and stands for it
 		return nil, ""
 	case !s.hasLog():
 		return nil, "whether the node runs cannot be told while its API does not answer: give its log in the data source's settings"
@@ -160,17 +186,12 @@ func (s *subject) judgeAPI(*bench) (*conditions.Finding, string) {
 
 // judgeWrongPair is of a log and an API that are not of one node.
 func (s *subject) judgeWrongPair(*bench) (*conditions.Finding, string) {
-	switch {
-	case s.WrongPair != "":
+	if s.WrongPair != "" {
 		return &conditions.Finding{
 			Severity: conditions.Critical, Value: 2, Threshold: 1, Unit: "short",
 			Message: fmt.Sprintf("Log and API of node %s are 2 different nodes, not 1: %s. Neither node is watched rightly. "+
 				"Correct the log (%s) or the API address of this node in the data source's settings.", s.Name, strings.TrimSuffix(s.WrongPair, "."), s.Log),
 		}, ""
-	case !s.hasLog():
-		return nil, whyNoLog
-	case !s.hasAPI():
-		return nil, whyNoAPI
 	}
-	return nil, ""
+	return nil, "" // where one of them is not given, it is the other's node
 }

@@ -16,6 +16,8 @@ const (
 	// aliveAfter is how long after a FATAL line an answer or a transfer shows that the node
 	// did not end with it.
 	aliveAfter = time.Minute
+	// recently is for how long a start counts more than whether the log can be read.
+	recently = 24 * time.Hour
 
 	loopStarts = 3
 	loopWithin = 15 * time.Minute
@@ -30,8 +32,15 @@ const (
 
 // judgeStopped is of a node that ended itself and was not started again.
 func (s *subject) judgeStopped(b *bench) (*conditions.Finding, string) {
-	death, mended, ok := s.lastDeath()
-	if !ok || s.behind() {
+	death, mended, ends := s.lastDeath()
+	switch {
+	case death.Count == 0:
+		return nil, s.unreadLog()
+	case s.behind():
+		return nil, s.unreadLog()
+	case !ends && s.now.Sub(death.Last) < recently:
+		return nil, ""
+	case !ends:
 		return nil, s.unreadLog()
 	}
 	end := s.now
@@ -41,6 +50,9 @@ func (s *subject) judgeStopped(b *bench) (*conditions.Finding, string) {
 		}
 		// It started again. Whether it runs, its API says; without, the start has to do.
 		if s.answers() || !s.reach.failing || s.now.Sub(mended) >= startHold {
+			if s.now.Sub(mended) < recently {
+				return nil, "" // it is well, though the log may not be readable since
+			}
 			return nil, s.unreadLog()
 		}
 		end = mended
@@ -66,8 +78,8 @@ func (s *subject) judgeStopped(b *bench) (*conditions.Finding, string) {
 }
 
 // lastDeath is the last row of FATAL lines that ended the node, and when it was started
-// again; zero: not yet. It is not ok where the node lives on, or where it was told to stop.
-func (s *subject) lastDeath() (d death, mended time.Time, ok bool) {
+// again; zero: not yet. They end nothing where the node lives on, or was told to stop.
+func (s *subject) lastDeath() (d death, mended time.Time, ends bool) {
 	if len(s.heard.Deaths) == 0 {
 		return death{}, time.Time{}, false
 	}
@@ -115,7 +127,7 @@ func (s *subject) judgeRestartLoop(*bench) (*conditions.Finding, string) {
 	}
 	first := starts[len(starts)-recent]
 	return &conditions.Finding{
-		Severity: conditions.Critical, Value: float64(recent), Threshold: loopStarts, Unit: "short", Since: first,
+		Severity: conditions.Critical, Value: float64(recent), Threshold: loopStarts, Unit: "short", Since: first, Last: final,
 		Message: fmt.Sprintf("Node %s started %d times from %s to %s (threshold: %d starts in %s). %sLook at the end of the log before each start, and at the memory that the machine has left.",
 			s.Name, recent, moment(first), moment(final), loopStarts, lasting(loopWithin), why),
 	}, ""

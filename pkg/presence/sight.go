@@ -185,8 +185,11 @@ func (s *subject) judgeClock(*bench) (*conditions.Finding, string) {
 	if !seen {
 		return nil, "no line of the log was read just when it was written, within the last hour"
 	}
-	if !spanned || late.Abs() <= s.Thresholds.ClockSkew {
+	if late.Abs() <= s.Thresholds.ClockSkew {
 		return nil, ""
+	}
+	if !spanned {
+		return nil, fmt.Sprintf("the times in the log are at least %s off, for less than %s", lasting(late.Abs()), lasting(skewPeriod))
 	}
 	direction := "behind"
 	if late < 0 {
