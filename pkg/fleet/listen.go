@@ -350,7 +350,9 @@ func (l *listening) hearLines(rest []byte, number int, block *logsource.Block) (
 
 // flush records what was heard, and up to where, in one batch. The caller holds mu.
 func (l *listening) flush() error {
-	if !l.dirty {
+	// A line of which only a part was read counts with its end: a position between the two
+	// would lose it.
+	if !l.dirty || l.parser.Waiting() {
 		return nil
 	}
 	w := l.worker

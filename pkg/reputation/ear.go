@@ -2,6 +2,7 @@ package reputation
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,9 +40,31 @@ type heard struct {
 	storagenode.LoggedScores
 }
 
-// Listen gives an ear for one node's scores.
+// Listen gives an ear for one node's scores and audits.
 func (Concern) Listen(node concern.Node, from *store.Store) concern.Ear {
-	return &ear{node: node, from: from}
+	return ears{
+		&ear{node: node, from: from},
+		&auditEar{node: node, from: from, slow: node.Thresholds.AuditSlow, counts: map[int64]*auditCount{}},
+	}
+}
+
+// ears hear together.
+type ears []concern.Ear
+
+// Hear takes one line.
+func (e ears) Hear(event *storagenode.Event) {
+	for _, one := range e {
+		one.Hear(event)
+	}
+}
+
+// Flush stores what was heard.
+func (e ears) Flush(into *store.Batch) error {
+	var err error
+	for _, one := range e {
+		err = errors.Join(err, one.Flush(into))
+	}
+	return err
 }
 
 // Hear takes a line with scores.
@@ -111,11 +134,15 @@ func (e *ear) Flush(into *store.Batch) error {
 
 // renew puts the line's scores into the standing. What the line does not say stays.
 func (h heard) renew(s *Standing) {
+	before, known := *s, !s.Timestamp.IsZero()
 	h.count(s)
 	if h.at.After(s.Timestamp) {
 		s.Timestamp = h.at
 	}
 	s.Audit, s.Suspension, s.Online = 100*h.Audit, 100*h.Suspension, 100*h.Online
+	if known {
+		s.noteFall(before)
+	}
 	switch {
 	case h.Online >= storagenode.OnlineLimit:
 		s.OfflineSuspended, s.OfflineUnreadable = false, false

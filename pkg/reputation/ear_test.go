@@ -67,6 +67,7 @@ func TestScoresOfTheLogAreKnownWithoutAnAPI(t *testing.T) {
 	want := reputation.Standing{
 		SatelliteID: us1, Timestamp: polled.Add(-5 * time.Minute), HeardAt: polled.Add(-5 * time.Minute),
 		Audit: 99.9, Suspension: 95, Online: 90, VettingUnreadable: true, TotalAudits: 210, SuccessfulAudits: 209,
+		Falls: []reputation.Fall{{Since: polled.Add(-10 * time.Minute), At: polled.Add(-5 * time.Minute), From: 100, To: 99.9}},
 	}
 	if diff := cmp.Diff(want, got, close1e9); diff != "" {
 		t.Error(diff)

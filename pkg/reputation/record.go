@@ -29,11 +29,14 @@ const (
 // Policies say how long reputation is kept: polls, then hours and days, for their
 // worst and last values.
 func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
-	return map[string]store.Policy{name: {
-		Keep:       retention.Raw,
-		Rollups:    []store.Rollup{{Step: time.Hour, Keep: retention.Rollup}, {Step: 24 * time.Hour, Keep: retention.Rollup}},
-		Aggregates: []store.Aggregate{store.Min, store.Max, store.Last},
-	}}
+	return map[string]store.Policy{
+		name: {
+			Keep:       retention.Raw,
+			Rollups:    []store.Rollup{{Step: time.Hour, Keep: retention.Rollup}, {Step: 24 * time.Hour, Keep: retention.Rollup}},
+			Aggregates: []store.Aggregate{store.Min, store.Max, store.Last},
+		},
+		auditsName: {Keep: auditsKept, Additive: true},
+	}
 }
 
 const satelliteLabel = "satellite"
@@ -53,7 +56,10 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 		// A document that cannot be read is replaced; the samples are what counts.
 		previous = Latest{}
 	}
-	latest := Latest{At: poll.At, Heard: previous.Heard, Interval: poll.Interval}
+	latest := Latest{First: previous.First, At: poll.At, Heard: previous.Heard, Interval: poll.Interval}
+	if latest.First.IsZero() {
+		latest.First = poll.At
+	}
 	var samples []store.Sample
 	read := false
 	for _, scores := range poll.Scores.Satellites {
@@ -138,6 +144,9 @@ func standingOf(scores storagenode.SatelliteScores, before *Standing, notificati
 		}
 	}
 	s.keepHeard(before, now)
+	if before != nil {
+		s.noteFall(*before)
+	}
 	return s
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
@@ -41,13 +42,39 @@ type Standing struct {
 	OnlineRecoversAt  time.Time `json:"onlineRecoversAt"`            // zero: above already, or not to be said
 	OfflineUnreadable bool      `json:"offlineUnreadable,omitempty"` // whether it is offline-suspended could not be read
 	VettingUnreadable bool      `json:"vettingUnreadable,omitempty"` // how far it is vetted could not be read
+	// Falls are those of the audit score in the last day, the newest last.
+	Falls []Fall `json:"falls,omitempty"`
 	// What only the log says; 0 where it did not.
 	TotalAudits      int64 `json:"totalAudits,omitempty"`
 	SuccessfulAudits int64 `json:"successfulAudits,omitempty"`
 }
 
+// Fall says that the audit score was lower than when it was last known.
+type Fall struct {
+	Since time.Time `json:"since"` // when it was known as From
+	At    time.Time `json:"at"`    // when it was known as To
+	From  float64   `json:"from"`
+	To    float64   `json:"to"`
+}
+
+// fallsKept is how long falls are remembered, and fallsMost how many.
+const (
+	fallsKept = 24 * time.Hour
+	fallsMost = 24
+)
+
+// noteFall compares the audit score with the one before.
+func (s *Standing) noteFall(before Standing) {
+	s.Falls = slices.DeleteFunc(slices.Clone(before.Falls), func(f Fall) bool { return s.Timestamp.Sub(f.At) > fallsKept })
+	if s.Audit < before.Audit-scoreRounding {
+		s.Falls = append(s.Falls, Fall{Since: before.Timestamp, At: s.Timestamp, From: before.Audit, To: s.Audit})
+	}
+	s.Falls = s.Falls[max(0, len(s.Falls)-fallsMost):]
+}
+
 // Latest is a node's standing with every satellite that it ever contacted.
 type Latest struct {
+	First     time.Time     `json:"first"` // when scores first came
 	At        time.Time     `json:"at"`    // of the last poll that gave scores
 	Heard     time.Time     `json:"heard"` // of the newest line with scores
 	Interval  time.Duration `json:"interval"`

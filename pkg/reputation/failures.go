@@ -1,0 +1,271 @@
+package reputation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// How long what happened is told.
+const (
+	failureLasts = 24 * time.Hour
+	slowLasts    = 6 * time.Hour
+	lossLasts    = 7 * 24 * time.Hour
+	slowCritical = 2 // slow audits in an hour
+)
+
+// satellites are those of a node's audits, each once.
+func satellites[T any](all []T, of func(T) string) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, one := range all {
+		if name := of(one); !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// failures judges the audits that failed.
+func (j *judging) failures() {
+	for _, id := range satellites(j.audits.Failed, func(a Audit) string { return a.Satellite }) {
+		failed := j.audits.failedSince(id, j.c.Now.Add(-failureLasts))
+		if len(failed) == 0 {
+			continue
+		}
+		last, satellite := failed[len(failed)-1], storagenode.SatelliteName(id)
+		critical := j.node.Thresholds.AuditsFailedCritical
+		severity, limit := conditions.Warning, 0
+		if j.worstHour(failed) >= critical {
+			severity, limit = conditions.Critical, critical
+		}
+		left := "The score is not known: how many are left until disqualification cannot be told."
+		if standing := j.latest.standing(id); standing != nil {
+			if standing.Disqualified() {
+				continue // nothing more is to be lost there
+			}
+			left = j.budget(*standing)
+		}
+		j.find(conditions.Finding{
+			Code: codeAuditFailed, Satellite: id, Severity: severity, Title: "Failed Audit on " + satellite,
+			Message: fmt.Sprintf("%s of %s failed on node %s in the last 24 hours, the last at %s: %s of piece %s: %s. %s Check the disk and the file system; never delete or move pieces.",
+				plural(len(failed), "audit"), satellite, j.node.Name, clock(last.At), last.Action, last.Piece, last.Reason, left),
+			Value: float64(len(failed)), Threshold: float64(limit), Unit: "short", Since: failed[0].At, Last: last.At,
+		})
+	}
+}
+
+// worstHour is the most that came within one hour. What was once critical stays so until it
+// clears.
+func (j *judging) worstHour(all []Audit) int {
+	most := 0
+	for i := range all {
+		n := 0
+		for _, other := range all[i:] {
+			if other.At.Sub(all[i].At) < time.Hour {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// losses judges what the node reported as lost.
+func (j *judging) losses() {
+	for _, id := range satellites(j.audits.Lost, func(l Loss) string { return l.Satellite }) {
+		var pieces int64
+		var first, last Loss
+		for _, loss := range j.audits.Lost {
+			if loss.Satellite != id || j.c.Now.Sub(loss.At) >= lossLasts {
+				continue
+			}
+			if pieces == 0 {
+				first = loss
+			}
+			pieces += loss.Pieces
+			last = loss
+		}
+		if pieces == 0 {
+			continue
+		}
+		satellite := storagenode.SatelliteName(id)
+		j.find(conditions.Finding{
+			Code: codeLostPieces, Satellite: id, Severity: conditions.Critical, Title: "Pieces Lost, Reported to " + satellite,
+			Message: fmt.Sprintf("Node %s reported %d lost pieces to %s in the last 7 days, %d of them on %s. Lost pieces fail their audits: check the disk and the file system.",
+				j.node.Name, pieces, satellite, last.Pieces, last.At.UTC().Format("2006-01-02")),
+			Value: float64(pieces), Unit: "short", Since: first.At, Last: last.At,
+		})
+	}
+}
+
+// fellSilently judges falls of the audit score that no failed audit in the log explains.
+func (j *judging) fellSilently(s Standing, satellite string) {
+	for i := len(s.Falls) - 1; i >= 0; i-- {
+		fall := s.Falls[i]
+		from := fall.Since.Add(-scoreDelay)
+		switch {
+		case j.c.Now.Sub(fall.At) >= fallsKept:
+			continue
+		case j.node.Evidence.Since.After(from) || j.node.LogBehind > 0:
+			continue // what the log had of it is not known, or not read yet
+		case len(j.audits.failedSince(s.SatelliteID, from)) > 0:
+			continue
+		}
+		j.find(conditions.Finding{
+			Code: codeFellSilently, Satellite: s.SatelliteID, Severity: conditions.Critical, Title: "Audit Score Fell Without a Failure in the Log on " + satellite,
+			Message: fmt.Sprintf("The audit score of node %s on %s fell from %.2f%% to %.2f%%, and its log has no failed audit. The satellite timed out or got wrong data. %s Check latency and load of the disk, SMART and the file system.",
+				j.node.Name, satellite, fall.From, fall.To, j.budget(s)),
+			Value: fall.To, Threshold: fall.From, Unit: "percent", Since: fall.At, Last: fall.At,
+		})
+		return
+	}
+}
+
+// slow judges audits that take too long, or where the log does not say when they begin, a share
+// of canceled ones that is far above the usual.
+func (j *judging) slow(blind, mend string) error {
+	now := j.c.Now
+	if startsWhy, _ := j.node.Evidence.Blind(concern.StartLines, now); startsWhy == "" {
+		j.slowOnes()
+		return nil
+	}
+	if blind != "" {
+		j.unseen(blind+"; "+mend, codeAuditSlow)
+		return nil
+	}
+	j.slowOnes() // those from before the level was changed, and those whose line has a duration
+	ended, canceled, err := j.audited(now.Add(-time.Hour), now)
+	if err != nil {
+		return err
+	}
+	const (
+		enough   = 20
+		share    = 0.3
+		multiple = 3
+	)
+	if ended < enough || canceled < share*ended {
+		return nil
+	}
+	weekEnded, weekCanceled, err := j.audited(now.Add(-7*24*time.Hour), now.Add(-time.Hour))
+	if err != nil || weekEnded > 0 && canceled/ended < multiple*weekCanceled/weekEnded {
+		return err
+	}
+	usual := 0.0
+	if weekEnded > 0 {
+		usual = 100 * weekCanceled / weekEnded
+	}
+	j.find(conditions.Finding{
+		Code: codeAuditSlow, Severity: conditions.Warning, Title: "Audits Are Canceled on " + j.node.Name,
+		Message: fmt.Sprintf("%.0f of %.0f audits of node %s were canceled in the last hour (%.0f%%, usually %.0f%%): the satellites may be giving up on slow answers. Check the load and the health of the disk; log.level: debug would show which are slow.",
+			canceled, ended, j.node.Name, 100*canceled/ended, usual),
+		Value: 100 * canceled / ended, Threshold: 100 * share, Unit: "percent", Since: now.Truncate(auditSlot), Last: now.Truncate(auditSlot),
+	})
+	return nil
+}
+
+// slowOnes judges the audits that are known to be slow.
+func (j *judging) slowOnes() {
+	var recent []Audit
+	for _, slow := range j.audits.Slow {
+		if j.c.Now.Sub(slow.At) < slowLasts {
+			recent = append(recent, slow)
+		}
+	}
+	for _, id := range satellites(recent, func(a Audit) string { return a.Satellite }) {
+		var own []Audit
+		for _, slow := range recent {
+			if slow.Satellite == id {
+				own = append(own, slow)
+			}
+		}
+		last, satellite := own[len(own)-1], storagenode.SatelliteName(id)
+		severity := conditions.Warning
+		if j.worstHour(own) >= slowCritical {
+			severity = conditions.Critical
+		}
+		took := fmt.Sprintf("took %.0f seconds", last.Seconds)
+		if last.Open {
+			took = "had no end after 2 minutes"
+		}
+		j.find(conditions.Finding{
+			Code: codeAuditSlow, Satellite: id, Severity: severity, Title: "Slow Audit on " + satellite,
+			Message: fmt.Sprintf("%s of %s on node %s were slow in the last 6 hours: the last, a %s of piece %s, %s. After some minutes the satellite gives up, asks again up to three times, and then it is a failure. Check the load and the health of the disk.",
+				plural(len(own), "audit"), satellite, j.node.Name, last.Action, last.Piece, took),
+			Value: last.Seconds, Threshold: j.node.Thresholds.AuditSlow.Seconds(), Unit: "s", Since: own[0].At, Last: last.At,
+		})
+	}
+}
+
+// audited counts the audits that ended, and that were canceled, in a time.
+func (j *judging) audited(from, to time.Time) (ended, canceled float64, err error) {
+	result, err := j.c.Store.Read(j.ctx, store.Range{Group: j.node.StoredAs(auditsName), From: from.Truncate(auditSlot).UnixMilli(), To: to.UnixMilli()})
+	if err != nil {
+		return 0, 0, err
+	}
+	for i, column := range result.Columns {
+		var sum float64
+		for _, v := range result.Values[i] {
+			if v == v {
+				sum += v
+			}
+		}
+		switch column {
+		case endedAudits:
+			ended = sum
+		case canceledAudits:
+			canceled = sum
+		}
+	}
+	return ended, canceled, nil
+}
+
+// Testify tells of the scores and of the audits of a time.
+func (Concern) Testify(ctx context.Context, c conditions.Case, node concern.Node, satellite string, from, to time.Time) ([]conditions.Exhibit, error) {
+	scores := conditions.Exhibit{Title: "Scores"}
+	result, err := c.Store.Read(ctx, store.Range{
+		Group: node.StoredAs(name), From: from.UnixMilli(), To: to.UnixMilli(), Step: (6 * time.Hour).Milliseconds(), Aggregate: store.Min,
+		Columns: func(column store.Column) bool { return column.Label(satelliteLabel) == satellite },
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, at := range result.Times {
+		line := time.UnixMilli(at).UTC().Format("2006-01-02 15:04 UTC")
+		told := false
+		for _, metric := range []string{auditScore, suspensionScore, onlineScore} {
+			for c, column := range result.Columns {
+				if v := result.Values[c][i]; column.Metric() == metric && v == v {
+					line += fmt.Sprintf("  %s %.2f%%", map[string]string{auditScore: "audit", suspensionScore: "suspension", onlineScore: "online"}[metric], v)
+					told = true
+				}
+			}
+		}
+		if told {
+			scores.Lines = append(scores.Lines, line)
+		}
+	}
+	audits, err := ReadAudits(c.Store, node)
+	if err != nil {
+		return nil, err
+	}
+	failed := conditions.Exhibit{Title: "Failed audits"}
+	for _, f := range audits.failedSince(satellite, from) {
+		if !f.At.After(to) {
+			failed.Lines = append(failed.Lines, fmt.Sprintf("%s  %s  %s  %s", clock(f.At), f.Action, f.Piece, f.Reason))
+		}
+	}
+	slow := conditions.Exhibit{Title: "Slow audits"}
+	for _, s := range audits.Slow {
+		if s.Satellite == satellite && s.At.After(from) && !s.At.After(to) {
+			slow.Lines = append(slow.Lines, fmt.Sprintf("%s  %s  %s  %.0f s", clock(s.At), s.Action, s.Piece, s.Seconds))
+		}
+	}
+	return []conditions.Exhibit{scores, failed, slow}, nil
+}
