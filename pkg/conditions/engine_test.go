@@ -309,6 +309,21 @@ func TestRetiredAndMutedAtOnce(t *testing.T) {
 	}
 }
 
+// A node that has no place in the store yet is not watched, and does not vanish.
+func TestANodeWithoutAHistory(t *testing.T) {
+	w := newWorld(t, "A")
+	w.nodes[0].History = ""
+	w.judge.err = errors.New("e")
+	w.evaluate()
+	want := severities{"not_collecting@": critical}
+	for code := range retired {
+		want[code] = unseen
+	}
+	if diff := cmp.Diff(want, w.severities()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Of one that two cannot judge, the first reason counts.
 func TestTheFirstReasonCounts(t *testing.T) {
 	w := newWorld(t, "A")
@@ -336,6 +351,43 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	if string(before) != string(after) || w.store.Status().RecordedRows != rows {
 		t.Errorf("%s became %s, %d rows %d", before, after, rows, w.store.Status().RecordedRows)
 	}
+}
+
+// Whatever the store holds, nothing breaks, and the next record can be read.
+func FuzzRecords(f *testing.F) {
+	w := newWorld(f, "A")
+	w.find(found("down", warning, "A", us1), found("audit_failed", critical, "A", us1))
+	w.miss("hA", "disqualified")
+	w.evaluate()
+	w.clear("A", "us1", "audit_failed")
+	for _, key := range []string{"conditions/hA", "conditions"} {
+		document, _ := w.store.Document(key)
+		f.Add(string(document))
+	}
+	f.Add(`{"states":[{"code":"down","severity":1000000000,"below":{"9":"2026-11-20T12:00:00Z"}},{"code":"down"},{"code":"a","severity":-5}]}`)
+	f.Add(`{"time":"2026-11-20T12:00:00Z","exhibits":[{"lines":null}]}`)
+	f.Fuzz(func(t *testing.T, document string) {
+		w.t = t
+		batch := &store.Batch{}
+		for _, key := range []string{"conditions/hA", "conditions/", "conditions", "post-mortem/hA/1"} {
+			batch.Put(key, []byte(document))
+		}
+		if err := w.store.Record(batch); err != nil {
+			t.Fatal(err)
+		}
+		answers := conditions.NewConcern(w.judges())
+		for _, kind := range answers.Types() {
+			for _, format := range kind.Formats {
+				_, _ = answers.Answer(t.Context(), w.request(concern.Query{QueryType: kind.Name, Format: format}))
+			}
+		}
+		_ = w.engine.Evaluate(t.Context(), w.toCase())
+		w.evaluate()
+		if _, ok, err := conditions.Recall(w.store, "hA"); err != nil || !ok {
+			t.Errorf("after an evaluation: %v, %v", ok, err)
+		}
+		w.severities()
+	})
 }
 
 // manyNodes are a hundred nodes and a judge of thirty conditions.

@@ -1,7 +1,6 @@
 package conditions
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -95,9 +94,7 @@ func (a answer) nodeHistory(ctx context.Context, node concern.Watched, grid []in
 			}
 		}
 	}
-	slices.SortFunc(places, func(x, y place) int {
-		return cmp.Or(strings.Compare(x.code, y.code), strings.Compare(x.satellite, y.satellite))
-	})
+	slices.SortFunc(places, place.compare)
 	began := record.Began.UnixMilli()
 	var series []frames.Series
 	for _, p := range places {

@@ -34,9 +34,13 @@ func (a answer) rows() ([]row, error) {
 	rows := make([]row, 0, len(a.nodes)*len(a.table.definitions))
 	for i := range a.nodes {
 		node := &a.nodes[i]
+		monitor := isMonitor(node)
 		record, judged, err := Recall(a.Store, node.History)
 		if err != nil {
 			return nil, err
+		}
+		if node.History == Monitor && !monitor {
+			record, judged = Record{}, false // a node that has no history yet
 		}
 		states := map[string][]State{}
 		for _, state := range record.States {
@@ -50,12 +54,12 @@ func (a answer) rows() ([]row, error) {
 				continue
 			}
 			own := states[d.Code]
-			if node.History != Monitor && (len(own) == 0 || own[0].Satellite != "") {
+			if !monitor && (len(own) == 0 || own[0].Satellite != "") {
 				own = slices.Insert(own, 0, State{Code: d.Code})
 			}
 			for _, state := range own {
 				r := row{node: node, satellite: state.Satellite, definition: d, severity: state.Severity}
-				if !state.RaisedAt.IsZero() {
+				if state.Severity > OK || !state.RaisedAt.IsZero() {
 					r.state = &state
 				}
 				why, known := a.unseen(node, record, judged, d.Code, state.Satellite)
@@ -70,6 +74,9 @@ func (a answer) rows() ([]row, error) {
 	}
 	return rows, nil
 }
+
+// isMonitor says whether rows are of the monitor itself.
+func isMonitor(node *concern.Watched) bool { return node.History == Monitor && node.Name == "" }
 
 // unseen is why a condition is not watched, or "". It is deliberate where nobody wants to be told.
 func (a answer) unseen(node *concern.Watched, record Record, judged bool, code, satellite string) (why string, deliberate bool) {
@@ -322,9 +329,6 @@ func (a answer) postMortems() (data.Frames, error) {
 	}
 	var all []one
 	for _, node := range a.nodes {
-		if node.History == Monitor {
-			continue
-		}
 		own, err := PostMortems(a.Store, node.History)
 		if err != nil {
 			return nil, err

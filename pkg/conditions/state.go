@@ -44,6 +44,10 @@ type place struct{ code, satellite string }
 
 func (s State) place() place { return place{s.Code, s.Satellite} }
 
+func (p place) compare(other place) int {
+	return cmp.Or(cmp.Compare(p.code, other.code), cmp.Compare(p.satellite, other.satellite))
+}
+
 // worth says whether a state is still to be known.
 func (s State) worth(now time.Time) bool {
 	if s.Severity > OK || now.Sub(s.ClearedAt) < remembered {
@@ -78,9 +82,7 @@ func (r Record) state(p place) (State, bool) {
 
 // put puts a state in its place.
 func (r *Record) put(state State) {
-	at, found := slices.BinarySearchFunc(r.States, state.place(), func(s State, p place) int {
-		return cmp.Or(cmp.Compare(s.Code, p.code), cmp.Compare(s.Satellite, p.satellite))
-	})
+	at, found := slices.BinarySearchFunc(r.States, state.place(), func(s State, p place) int { return s.place().compare(p) })
 	if found {
 		r.States[at] = state
 		return
@@ -100,7 +102,20 @@ func Recall(from *store.Store, history string) (record Record, ok bool, err erro
 	if err := json.Unmarshal(document, &record); err != nil {
 		return Record{}, false, fmt.Errorf("read the stored conditions of %q: %w", history, err)
 	}
+	record.mend()
 	return record, true, nil
+}
+
+// mend makes a record that another hand wrote one that can be gone on with.
+func (r *Record) mend() {
+	for i := range r.States {
+		r.States[i].Severity = min(max(r.States[i].Severity, OK), Critical)
+	}
+	inOrder := func(a, b State) int { return a.place().compare(b.place()) }
+	if !slices.IsSortedFunc(r.States, inOrder) {
+		slices.SortStableFunc(r.States, inOrder)
+	}
+	r.States = slices.CompactFunc(r.States, func(a, b State) bool { return a.place() == b.place() })
 }
 
 // clock is when all conditions were last judged, and when first.

@@ -1,6 +1,7 @@
 package conditions
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -103,17 +104,9 @@ func (s *step) judge(findings map[place]Finding, unseen map[string]string) {
 	}
 }
 
+// compare orders places as the table of conditions has them.
 func (s *step) compare(a, b place) int {
-	if c := s.table.order[a.code] - s.table.order[b.code]; c != 0 {
-		return c
-	}
-	if a.satellite < b.satellite {
-		return -1
-	}
-	if a.satellite > b.satellite {
-		return 1
-	}
-	return 0
+	return cmp.Or(s.table.order[a.code]-s.table.order[b.code], a.compare(b))
 }
 
 // decide says how grave a condition is to be, whatever others are.
