@@ -101,11 +101,7 @@ func openReading(r ReadOptions) (*reading, error) {
 		if from == nil {
 			from = os.Stdin
 		}
-		stream, err := newStreamText(from)
-		if err != nil {
-			return nil, fmt.Errorf("the input cannot be decompressed: %w", err)
-		}
-		head, err := stream.head()
+		stream, head, err := newForwardText(from)
 		if err != nil {
 			return nil, fmt.Errorf("the input cannot be read: %w", err)
 		}
@@ -167,6 +163,9 @@ func (a *reading) from(ctx context.Context, at, limit int64, hand func(run) erro
 			continue
 		}
 		if len(run.lines) == 0 {
+			if a.progress != nil && a.info != nil && limit == everything {
+				a.progress(run.end, run.end) // the length of a compressed text was a guess
+			}
 			return lines.at, nil
 		}
 		if err := hand(run); err != nil {

@@ -2,6 +2,7 @@ package logsource
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
@@ -43,47 +44,27 @@ func compressed(file io.ReaderAt) bool {
 	return n == len(magic) && magic == [3]byte{0x1f, 0x8b, 8}
 }
 
-// gzipText is the text of a compressed file. It can be read forward; each step back
-// begins anew.
+// gzipText is the text of a compressed file. It can be read forward; each step back behind
+// what was read last begins anew.
 type gzipText struct {
-	file *os.File
-	zip  *gzip.Reader
-	at   int64
+	file    *os.File
+	forward *forwardText
 }
 
 func (t *gzipText) ReadAt(p []byte, at int64) (int, error) {
-	if t.zip == nil || at < t.at {
+	if t.forward == nil || at < t.forward.first() {
 		raw := bufio.NewReaderSize(io.NewSectionReader(t.file, 0, everything), 64<<10)
 		zip, err := gzip.NewReader(raw)
 		if err != nil {
 			return 0, notTheEnd(err)
 		}
-		t.zip, t.at = zip, 0
+		t.forward = &forwardText{from: zip}
 	}
-	if at > t.at {
-		skipped, err := io.CopyN(io.Discard, t.zip, at-t.at)
-		if t.at += skipped; err != nil {
-			return 0, t.failed(err)
-		}
+	n, err := t.forward.ReadAt(p, at)
+	if err != nil && err != io.EOF {
+		t.forward = nil // the next one begins anew
 	}
-	done := 0
-	for done < len(p) {
-		n, err := t.zip.Read(p[done:])
-		done += n
-		t.at += int64(n)
-		if err != nil {
-			return done, t.failed(err)
-		}
-	}
-	return done, nil
-}
-
-// failed makes the next read begin anew, unless it was the end.
-func (t *gzipText) failed(err error) error {
-	if err != io.EOF {
-		t.zip = nil
-	}
-	return err
+	return n, err
 }
 
 // notTheEnd is an error that nobody takes for the end of a text.
@@ -110,51 +91,60 @@ func (t *gzipText) saidLength() (uint32, bool) {
 	return binary.LittleEndian.Uint32(last[:]), true
 }
 
-// streamText is a text that comes once, from a pipe. What was read before is gone.
-type streamText struct {
-	from *bufio.Reader
-	at   int64
+// forwardText is a text that comes once, as from a pipe. Only what was read last can be
+// read again, which is the line that a block ended within.
+type forwardText struct {
+	from io.Reader
+	at   int64  // what comes next
+	kept []byte // what came last
 }
 
-// newStreamText reads from a pipe, compressed or not.
-func newStreamText(from io.Reader) (*streamText, error) {
+// newForwardText reads from a pipe, compressed or not, and tells how the text begins.
+func newForwardText(from io.Reader) (*forwardText, []byte, error) {
 	buffered := bufio.NewReaderSize(from, 64<<10)
-	if magic, _ := buffered.Peek(3); len(magic) == 3 && [3]byte(magic) == [3]byte{0x1f, 0x8b, 8} {
+	if magic, _ := buffered.Peek(3); compressed(bytes.NewReader(magic)) {
 		zip, err := gzip.NewReader(buffered)
 		if err != nil {
-			return nil, err
+			return nil, nil, notTheEnd(err)
 		}
 		buffered = bufio.NewReaderSize(zip, 64<<10)
 	}
-	return &streamText{from: buffered}, nil
-}
-
-// head is how the text begins. It has to be asked for before anything is read.
-func (t *streamText) head() ([]byte, error) {
-	head, err := t.from.Peek(headSize)
-	if err != nil && err != io.EOF {
-		return nil, err
+	head, err := buffered.Peek(headSize)
+	if err == io.EOF {
+		err = nil
 	}
-	return append([]byte(nil), head...), nil
+	return &forwardText{from: buffered}, bytes.Clone(head), err
 }
 
-func (t *streamText) ReadAt(p []byte, at int64) (int, error) {
-	if at < t.at {
+// first is the first byte that can still be read.
+func (t *forwardText) first() int64 { return t.at - int64(len(t.kept)) }
+
+func (t *forwardText) ReadAt(p []byte, at int64) (int, error) {
+	if at < t.first() {
 		return 0, errors.New("what was read from a pipe cannot be read again")
 	}
-	skipped, err := io.CopyN(io.Discard, t.from, at-t.at)
-	if t.at += skipped; err != nil {
-		return 0, err
-	}
-	n, err := io.ReadFull(t.from, p)
-	t.at += int64(n)
-	if err == io.ErrUnexpectedEOF && n < len(p) {
-		if _, more := t.from.Peek(1); more != nil && more != io.EOF {
-			return n, more // a compressed stream that was cut
+	if at > t.at {
+		t.kept = t.kept[:0]
+		skipped, err := io.CopyN(io.Discard, t.from, at-t.at)
+		if t.at += skipped; err != nil {
+			return 0, err
 		}
-		err = io.EOF
 	}
-	return n, err
+	n := copy(p, t.kept[at-t.first():])
+	if n == len(p) {
+		return n, nil
+	}
+	for n < len(p) {
+		more, err := t.from.Read(p[n:])
+		n += more
+		t.at += int64(more)
+		if err != nil {
+			t.kept = append(t.kept[:0], p[:n]...)
+			return n, err
+		}
+	}
+	t.kept = append(t.kept[:0], p[:n]...)
+	return n, nil
 }
 
-func (*streamText) Close() error { return nil }
+func (*forwardText) Close() error { return nil }
