@@ -2,6 +2,7 @@ package conditions
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -75,14 +76,13 @@ func Check(definitions []Definition) []string {
 	return problems
 }
 
-// short is the title without a satellite: "Node Suspended".
+// short is the title without a node or a satellite: "Node Suspended".
 func (d Definition) short() string {
-	title := strings.ReplaceAll(d.Title, " on {satellite}", "")
-	for _, placeholder := range []string{"{satellite}", "{node}"} {
-		title = strings.ReplaceAll(title, placeholder, "")
-	}
-	return strings.Join(strings.Fields(title), " ")
+	return strings.Join(strings.Fields(whereItIs.ReplaceAllString(d.Title, "")), " ")
 }
+
+// whereItIs are the parts of a title that name a node or a satellite.
+var whereItIs = regexp.MustCompile(`(?:\s(?:on|of|from|at|for|with))?\s*\{(?:satellite|node)\}`)
 
 // The table of conditions in the documentation stands between these.
 const (

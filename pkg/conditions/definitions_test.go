@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
 )
 
@@ -25,6 +26,26 @@ func TestDefinitionsAreByGroup(t *testing.T) {
 	}
 	if problems := conditions.Check(definitions()); len(problems) > 0 {
 		t.Errorf("the tests': %q", problems)
+	}
+}
+
+// The verdict names a problem by its title, and where it is after that.
+func TestTitlesWithoutAPlace(t *testing.T) {
+	for title, want := range map[string]string{
+		"Node Suspended on {satellite}":       "Node Suspended on A (us1)",
+		"Not collecting from {node}":          "Not collecting on A (us1)",
+		"Satellite {satellite} Is Down":       "Satellite Is Down on A (us1)",
+		"{node} is Down":                      "is Down on A (us1)",
+		"On Fire of {node} with {satellite}!": "On Fire! on A (us1)",
+	} {
+		w := newWorld(t, "A")
+		w.judge.definitions[4].Title = title
+		w.restart()
+		w.find(found("down", critical, "A", us1))
+		w.evaluate()
+		if got := w.table(concern.Query{QueryType: "verdict"})[0]["text"]; got != "1 problem: "+want {
+			t.Errorf("%s: %s", title, got)
+		}
 	}
 }
 

@@ -89,6 +89,7 @@ func (e *Engine) evaluate(ctx context.Context, c Case) ([]Change, error) {
 			problems = append(problems, err)
 		}
 		before := s.record
+		before.States = slices.Clone(before.States)
 		findings, unseen := heard.findings[node.History], heard.unseen[node.History]
 		if node.Retired {
 			unseen = e.nothingSeen()
@@ -108,7 +109,7 @@ func (e *Engine) evaluate(ctx context.Context, c Case) ([]Change, error) {
 				}
 			}
 		}
-		if err := s.write(c.Store, batch, before); err != nil {
+		if err := s.write(batch, before); err != nil {
 			return nil, err
 		}
 		changes = append(changes, s.changes...)
@@ -188,13 +189,13 @@ func silence(node concern.Node, satelliteID string) string {
 }
 
 // write adds what changed of a record to a batch.
-func (s *step) write(from *store.Store, batch *store.Batch, before Record) error {
-	document, err := json.Marshal(s.record)
+func (s *step) write(batch *store.Batch, before Record) error {
+	document, err := s.record.document(before, s.now)
 	if err != nil {
 		return fmt.Errorf("write the conditions of %s: %w", s.node, err)
 	}
 	key, at := documentOf(s.history), s.now.UnixMilli()
-	if stored, ok := from.Document(key); !ok || string(stored) != string(document) {
+	if document != nil {
 		batch.Put(key, document)
 	}
 	var samples []store.Sample
@@ -222,9 +223,12 @@ func watchedSample(code string, watched float64) store.Sample {
 	return store.Sample{Column: store.NewColumn(watchedColumn, labelCode, code), Value: watched}
 }
 
-// tick notes that the conditions were judged now.
+// tick notes that the conditions were judged now, to a minute.
 func tick(c Case, batch *store.Batch) error {
 	last, err := recallClock(c.Store)
+	if err == nil && isRecent(last.At, c.Now) {
+		return nil
+	}
 	last.At = c.Now
 	if last.Began.IsZero() {
 		last.Began = c.Now

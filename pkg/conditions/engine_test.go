@@ -390,6 +390,40 @@ func FuzzRecords(f *testing.F) {
 	})
 }
 
+// Where only words and numbers change, and be it at every look, they are written once a minute.
+func TestWordsAreWrittenOnceAMinute(t *testing.T) {
+	w := newWorld(t, "A")
+	look := func(word string) {
+		w.now = w.now.Add(15 * time.Second)
+		f := found("down", warning, "A", "")
+		f.Message, f.Value = word, float64(w.now.Unix())
+		w.judge.verdict = conditions.Verdict{Findings: []conditions.Finding{f}, Unseen: []conditions.Unseen{{Code: "disqualified", History: "hA", Why: word}}}
+		w.evaluate()
+	}
+	writes, last := 0, ""
+	for i := range 40 {
+		look(fmt.Sprint("word ", i))
+		document, _ := w.store.Document("conditions/hA")
+		clock, _ := w.store.Document("conditions")
+		if is := string(document) + string(clock); is != last {
+			writes, last = writes+1, is
+		}
+	}
+	if writes != 10 {
+		t.Errorf("written %d times in 10 minutes", writes)
+	}
+	if got := w.table(concern.Query{})[0]["message"]; got != "word 36" {
+		t.Errorf("it says %s", got)
+	}
+	// A change is written at once, and its words with it.
+	w.find(found("down", critical, "A", ""))
+	w.now = w.now.Add(time.Second)
+	w.evaluate()
+	if got := w.table(concern.Query{})[0]["message"]; got != "down is critical" {
+		t.Errorf("it says %s", got)
+	}
+}
+
 // manyNodes are a hundred nodes and a judge of thirty conditions.
 func manyNodes(t testing.TB, healthy bool) *world {
 	var names []string

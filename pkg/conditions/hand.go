@@ -93,11 +93,12 @@ func (e *Engine) byHand(c Case, node string, change func(*step, concern.Watched)
 			return nil, err
 		}
 		before := s.record
+		before.States = slices.Clone(before.States)
 		if err := change(s, all[at]); err != nil {
 			return nil, err
 		}
 		batch := &store.Batch{}
-		if err := s.write(c.Store, batch, before); err != nil {
+		if err := s.write(batch, before); err != nil {
 			return nil, err
 		}
 		if err := c.Store.Record(batch); err != nil {

@@ -69,6 +69,62 @@ type Record struct {
 	Unseen map[string]string `json:"unseen,omitempty"`
 	// TestUntil is how long the condition "test" is raised.
 	TestUntil time.Time `json:"testUntil,omitzero"`
+	// Written is when the record was last written.
+	Written time.Time `json:"written"`
+}
+
+// wordsPause is the least time between two writings of a record in which only words and
+// numbers changed: some have another number at every look.
+const wordsPause = time.Minute
+
+// isRecent says whether something was just now, by a clock that may have been set back.
+func isRecent(at, now time.Time) bool { return now.Sub(at).Abs() < wordsPause }
+
+// withoutWords is the record with what is neither words nor numbers.
+func (r Record) withoutWords() Record {
+	r.Written = time.Time{}
+	r.States = slices.Clone(r.States)
+	for i := range r.States {
+		s := &r.States[i]
+		s.Title, s.Message, s.Unit, s.Value, s.Threshold = "", "", "", 0, 0
+	}
+	unseen := map[string]string{}
+	for code := range r.Unseen {
+		unseen[code] = ""
+	}
+	r.Unseen = unseen
+	return r
+}
+
+// document is the record to be stored instead of another, or nil while that may stand. A
+// record that was never stored has no Written.
+func (r Record) document(before Record, now time.Time) ([]byte, error) {
+	r.Written = before.Written
+	is, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	was, err := json.Marshal(before)
+	if err != nil {
+		return nil, err
+	}
+	if !before.Written.IsZero() {
+		if string(is) == string(was) {
+			return nil, nil
+		}
+		if isRecent(before.Written, now) {
+			is, err := json.Marshal(r.withoutWords())
+			if err != nil {
+				return nil, err
+			}
+			was, err := json.Marshal(before.withoutWords())
+			if err != nil || string(is) == string(was) {
+				return nil, err
+			}
+		}
+	}
+	r.Written = now
+	return json.Marshal(r)
 }
 
 func (r Record) state(p place) (State, bool) {
