@@ -165,6 +165,12 @@ func (a *actor) poll() {
 	if a.log && a.line == transfer {
 		a.status.Bandwidth.Used += 5 << 20
 	}
+	a.answer()
+}
+
+// answer is the status that an answer brings.
+func (a *actor) answer() {
+	a.scene.t.Helper()
 	if a.State != concern.Connected {
 		a.State, a.StateSince = concern.Connected, a.scene.now
 	}
@@ -190,17 +196,28 @@ func (a *actor) say(text string) { a.sayAt(a.scene.now.Add(a.clock), text, true)
 
 func (a *actor) sayAt(at time.Time, text string, live bool) {
 	a.scene.t.Helper()
-	event, err := a.parser.Parse([]byte(at.Format(time.RFC3339) + "\t" + text))
+	var read func(time.Time) time.Time
+	if live {
+		read = func(time.Time) time.Time { return a.scene.now }
+	}
+	a.hear([]byte(at.Format(time.RFC3339)+"\t"+text), read)
+	a.flush()
+}
+
+// hear takes a line. Where it was read just when it was written, read says when, of its time.
+func (a *actor) hear(line []byte, read func(time.Time) time.Time) {
+	a.scene.t.Helper()
+	event, err := a.parser.Parse(line)
 	if err != nil {
 		a.scene.t.Fatal(err)
 	}
-	if live {
-		event.Read = a.scene.now
-		a.LogTrouble, a.LogRead = "", a.scene.now
+	if read != nil {
+		event.Read = read(event.Time)
+		a.LogTrouble, a.LogRead = "", event.Read
 	}
 	note := func(kind concern.LineKind) { a.Evidence.Last[kind] = later(a.Evidence.Last[kind], event.Time) }
 	note(concern.AnyLine)
-	if event.Kind == storagenode.DownloadEnded {
+	if event.Kind == storagenode.UploadEnded || event.Kind == storagenode.DownloadEnded {
 		note(concern.TransferLines)
 	}
 	a.levels[event.Level] = later(a.levels[event.Level], event.Time)
@@ -208,18 +225,15 @@ func (a *actor) sayAt(at time.Time, text string, live bool) {
 		a.Evidence.Since = event.Time
 	}
 	a.ear.Hear(event)
+}
+
+func (a *actor) flush() {
+	a.scene.t.Helper()
 	batch := &store.Batch{}
 	if err := a.ear.Flush(batch); err != nil {
 		a.scene.t.Fatal(err)
 	}
 	a.scene.record(batch)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // apiDown lets the API fail from now on.
@@ -330,4 +344,11 @@ func unseen(verdict conditions.Verdict, code string) string {
 		}
 	}
 	return ""
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
