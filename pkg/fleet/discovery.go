@@ -215,9 +215,14 @@ func lastNodeID(ctx context.Context, source settings.Source) string {
 	if source.Kind != settings.LogFile {
 		return ""
 	}
+	return lastNodeIDWithin(ctx, source.Path, startSearchBytes)
+}
+
+// lastNodeIDWithin is that of the file's last bytes.
+func lastNodeIDWithin(ctx context.Context, path string, limit int64) string {
 	id := ""
 	// A log that cannot be read names no node; health says why it cannot.
-	_ = logsource.LastLines(ctx, source.Path, startSearchBytes, func(raw []byte) bool {
+	_ = logsource.LastLines(ctx, path, limit, func(raw []byte) bool {
 		if !bytes.Contains(raw, startedWord) {
 			return true // most lines by far: they are not worth parsing
 		}

@@ -21,12 +21,14 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/journal"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/presence"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/traffic"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/upkeep"
 )
 
 // watching is the registry: a new concern is one line here.
@@ -34,8 +36,8 @@ var watching = []concern.Concern{
 	reputation.Concern{},
 	presence.Concern{},
 	traffic.Concern{},
-	// journal
-	// upkeep
+	journal.Concern{},
+	upkeep.Concern{},
 }
 
 // concerns are those, and what answers for the conditions that they raise.

@@ -109,11 +109,16 @@ func IngestStored(ctx context.Context, options Options, key Key, node settings.N
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := f.workers[node.Name]
-	if id := lastNodeID(ctx, settings.Source{Kind: settings.LogFile, Path: path}); path != "-" && id != "" {
-		w.identify(id)
+	if path != "-" {
+		if id := lastNodeIDWithin(ctx, path, ingestSearchBytes); id != "" {
+			w.identify(id)
+		}
 	}
 	return w.ingest(ctx, path, progress)
 }
+
+// ingestSearchBytes is how far back a log is searched for its node's start before it is read.
+const ingestSearchBytes = 4 << 20
 
 // keepNode makes sure that a folder's kept configuration has a node.
 func keepNode(options Options, key Key, node settings.Node) error {

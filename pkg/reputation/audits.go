@@ -1,6 +1,7 @@
 package reputation
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -55,16 +56,17 @@ type Loss struct {
 
 // Audits is what is remembered of a node's audits, from its log.
 type Audits struct {
-	Failed []Audit         `json:"failed,omitempty"` // each piece once a day
-	Slow   []Audit         `json:"slow,omitempty"`
-	Open   map[string]Open `json:"open,omitempty"`
-	Lost   []Loss          `json:"lost,omitempty"` // by day and satellite
-	Line   time.Time       `json:"line"`           // the newest line's time
+	Failed []Audit   `json:"failed,omitempty"` // each piece once a day
+	Slow   []Audit   `json:"slow,omitempty"`
+	Open   []Open    `json:"open,omitempty"`
+	Lost   []Loss    `json:"lost,omitempty"` // by day and satellite
+	Line   time.Time `json:"line"`           // the newest line's time
 }
 
 // Open is an audit under way.
 type Open struct {
 	At        time.Time `json:"at"`
+	Key       uint64    `json:"key"` // of piece, satellite, action and peer
 	Satellite string    `json:"satellite"`
 	Action    string    `json:"action"`
 	Piece     string    `json:"piece"`
@@ -85,26 +87,25 @@ func ReadAudits(from *store.Store, node concern.Node) (audits Audits, err error)
 
 // auditEar hears audits.
 type auditEar struct {
-	node   concern.Node
-	from   *store.Store
-	slow   time.Duration // what an audit may take
-	heard  []auditLine
-	counts map[int64]*auditCount // by slot
-	newest time.Time
+	node    concern.Node
+	from    *store.Store
+	slow    time.Duration         // what an audit may take
+	open    map[uint64]underWay   // by key
+	counts  map[int64]*auditCount // by slot
+	news    Audits                // since the last Flush
+	newest  time.Time
+	changed bool // what is open is not what is stored
 }
 
-// auditLine is one line of interest.
-type auditLine struct {
-	kind      storagenode.Kind
+// underWay is an audit that has begun. It holds no pointer of its own, so that thousands of
+// audits that come and go cost no memory.
+type underWay struct {
 	at        time.Time
-	duration  time.Duration
-	satellite string
-	action    string
-	piece     string
-	peer      string
-	reason    string
-	failed    bool
-	pieces    int64
+	satellite string // the parser's, which stays
+	action    storagenode.Action
+	piece     [64]byte
+	length    uint8
+	told      bool
 }
 
 type auditCount struct{ ended, canceled int64 }
@@ -112,49 +113,101 @@ type auditCount struct{ ended, canceled int64 }
 // longestReason bounds what is kept of an error.
 const longestReason = 200
 
+// newAuditEar takes up what was under way when the log was read last.
+func newAuditEar(node concern.Node, from *store.Store) *auditEar {
+	e := &auditEar{node: node, from: from, slow: node.Thresholds.AuditSlow, open: map[uint64]underWay{}, counts: map[int64]*auditCount{}}
+	stored, err := ReadAudits(from, node)
+	if err != nil {
+		return e // it is replaced with the next news
+	}
+	for _, o := range stored.Open {
+		action, _ := storagenode.ParseAction(o.Action)
+		u := underWay{at: o.At, satellite: o.Satellite, action: action, told: o.Told}
+		u.length = uint8(copy(u.piece[:], o.Piece))
+		e.open[o.Key] = u
+	}
+	return e
+}
+
 // Hear takes the lines of audits, starts of the node and lost pieces.
 func (e *auditEar) Hear(event *storagenode.Event) {
-	if event.Time.After(e.newest) {
-		e.newest = event.Time
-	}
 	switch event.Kind {
 	case storagenode.DownloadStarted, storagenode.DownloadEnded:
 		if event.Action == storagenode.GetAudit || event.Action == storagenode.GetRepair {
 			e.hearAudit(event)
 		}
 	case storagenode.NodeStart:
-		e.heard = append(e.heard, auditLine{kind: event.Kind, at: event.Time})
+		e.changed = e.changed || len(e.open) > 0
+		clear(e.open)
 	case storagenode.LostPieces:
 		if pieces, ok := event.Int("piece_count"); ok && pieces > 0 {
-			e.heard = append(e.heard, auditLine{kind: event.Kind, at: event.Time, satellite: strings.Clone(event.Satellite), pieces: pieces})
+			e.news.lose(Loss{At: event.Time, Satellite: event.Satellite, Pieces: pieces})
 		}
+	}
+	if event.Time.After(e.newest) {
+		e.newest = event.Time
 	}
 }
 
+// auditKey tells the audits under way apart. It is stored, so it must be the same after a
+// restart.
+func auditKey(event *storagenode.Event) uint64 {
+	key := fold(fold(fnvOffset, event.Piece), event.Satellite)
+	return fold((key^uint64(event.Action))*fnvPrime, event.Peer)
+}
+
+// FNV-1a, without the allocation of the library's.
+const fnvOffset, fnvPrime = uint64(14695981039346656037), uint64(1099511628211)
+
+func fold[T string | []byte](key uint64, text T) uint64 {
+	for i := range len(text) {
+		key = (key ^ uint64(text[i])) * fnvPrime
+	}
+	return key
+}
+
 func (e *auditEar) hearAudit(event *storagenode.Event) {
-	line := auditLine{
-		kind: event.Kind, at: event.Time, duration: event.Duration,
-		satellite: strings.Clone(event.Satellite), action: event.Action.String(),
-		piece: string(event.Piece), peer: string(event.Peer),
-	}
-	if event.Kind == storagenode.DownloadEnded {
-		line.failed = event.Outcome == storagenode.OutcomeFailed && event.Level >= storagenode.Error && event.Cause != storagenode.ClientLeft
-		if line.failed {
-			reason := strings.ToValidUTF8(string(event.Reason), "\uFFFD")
-			line.reason = strings.ToValidUTF8(reason[:min(len(reason), longestReason)], "")
+	key := auditKey(event)
+	if event.Kind == storagenode.DownloadStarted {
+		if len(e.open) < maxOpen {
+			u := underWay{at: event.Time, satellite: event.Satellite, action: event.Action}
+			u.length = uint8(copy(u.piece[:], event.Piece))
+			e.open[key] = u
+			e.changed = true
 		}
-		if event.Action == storagenode.GetAudit {
-			slot := event.Time.Truncate(auditSlot).UnixMilli()
-			if e.counts[slot] == nil {
-				e.counts[slot] = &auditCount{}
-			}
-			e.counts[slot].ended++
-			if event.Outcome == storagenode.OutcomeCanceled {
-				e.counts[slot].canceled++
-			}
-		}
+		return
 	}
-	e.heard = append(e.heard, line)
+	if event.Action == storagenode.GetAudit {
+		e.count(event)
+	}
+	took := event.Duration
+	begun, started := e.open[key]
+	if started {
+		delete(e.open, key)
+		e.changed = true
+		took = max(took, event.Time.Sub(begun.at))
+	}
+	if took > e.slow && !begun.told {
+		e.news.Slow = append(e.news.Slow, Audit{At: event.Time, Satellite: event.Satellite, Action: event.Action.String(), Piece: string(event.Piece), Seconds: took.Seconds()})
+	}
+	if event.Outcome == storagenode.OutcomeFailed && event.Level >= storagenode.Error && event.Cause != storagenode.ClientLeft {
+		reason := strings.ToValidUTF8(string(event.Reason[:min(len(event.Reason), longestReason)]), "\uFFFD")
+		e.news.Failed = append(e.news.Failed, Audit{At: event.Time, Satellite: event.Satellite, Action: event.Action.String(), Piece: strings.ToValidUTF8(string(event.Piece), "\uFFFD"), Reason: reason})
+	}
+}
+
+// count counts an audit that ended.
+func (e *auditEar) count(event *storagenode.Event) {
+	slot := event.Time.Truncate(auditSlot).UnixMilli()
+	counted := e.counts[slot]
+	if counted == nil {
+		counted = &auditCount{}
+		e.counts[slot] = counted
+	}
+	counted.ended++
+	if event.Outcome == storagenode.OutcomeCanceled {
+		counted.canceled++
+	}
 }
 
 // Flush stores what was heard.
@@ -165,22 +218,30 @@ func (e *auditEar) Flush(into *store.Batch) error {
 			store.Sample{Column: canceledAudits, Value: float64(count.canceled)})
 	}
 	clear(e.counts)
+	unfinished := e.findUnfinished()
+	if !e.changed && !unfinished && len(e.news.Failed)+len(e.news.Slow)+len(e.news.Lost) == 0 {
+		return nil
+	}
 	audits, err := ReadAudits(e.from, e.node)
 	if err != nil {
 		audits = Audits{} // it is replaced: what comes counts
 	}
-	changed := len(e.heard) > 0
-	for _, line := range e.heard {
-		audits.take(line, e.slow)
+	for _, failed := range e.news.Failed {
+		audits.fail(failed)
 	}
-	e.heard = e.heard[:0]
+	for _, lost := range e.news.Lost {
+		audits.lose(lost)
+	}
+	audits.Slow = append(audits.Slow, e.news.Slow...)
+	e.news, e.changed = Audits{}, false
 	if e.newest.After(audits.Line) {
 		audits.Line = e.newest
 	}
-	changed = audits.findUnfinished() || changed
-	if !changed {
-		return nil
+	audits.Open = audits.Open[:0]
+	for key, u := range e.open {
+		audits.Open = append(audits.Open, Open{At: u.at, Key: key, Satellite: u.satellite, Action: u.action.String(), Piece: string(u.piece[:u.length]), Told: u.told})
 	}
+	slices.SortFunc(audits.Open, func(a, b Open) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Key, b.Key)) })
 	audits.forget()
 	document, err := json.Marshal(audits)
 	if err != nil {
@@ -190,73 +251,47 @@ func (e *auditEar) Flush(into *store.Batch) error {
 	return nil
 }
 
-// take adds one line to what is remembered.
-func (a *Audits) take(line auditLine, slow time.Duration) {
-	key := line.piece + " " + line.satellite + " " + line.action + " " + line.peer
-	switch line.kind {
-	case storagenode.NodeStart:
-		clear(a.Open)
-	case storagenode.LostPieces:
-		a.lose(line)
-	case storagenode.DownloadStarted:
-		if a.Open == nil {
-			a.Open = map[string]Open{}
+// findUnfinished finds the audits that should have ended by the time of the newest line.
+func (e *auditEar) findUnfinished() (found bool) {
+	for key, u := range e.open {
+		took := e.newest.Sub(u.at)
+		if took > 24*time.Hour {
+			delete(e.open, key) // its end was lost
+			continue
 		}
-		if len(a.Open) < maxOpen {
-			a.Open[key] = Open{At: line.at, Satellite: line.satellite, Action: line.action, Piece: line.piece}
+		if u.told || took < unfinishedAfter {
+			continue
 		}
-	case storagenode.DownloadEnded:
-		took := line.duration
-		open, started := a.Open[key]
-		if started {
-			delete(a.Open, key)
-			took = max(took, line.at.Sub(open.At))
-		}
-		if took > slow && !open.Told {
-			a.Slow = append(a.Slow, Audit{At: line.at, Satellite: line.satellite, Action: line.action, Piece: line.piece, Seconds: took.Seconds()})
-		}
-		if line.failed {
-			a.fail(line)
-		}
+		u.told, found = true, true
+		e.open[key] = u
+		e.news.Slow = append(e.news.Slow, Audit{At: u.at.Add(unfinishedAfter), Satellite: u.satellite, Action: u.action.String(), Piece: string(u.piece[:u.length]), Seconds: took.Seconds(), Open: true})
 	}
+	return found
 }
 
 // fail remembers a failed audit: a piece that is asked for again counts once a day.
-func (a *Audits) fail(line auditLine) {
+func (a *Audits) fail(failed Audit) {
 	known := slices.ContainsFunc(a.Failed, func(f Audit) bool {
-		return f.Piece == line.piece && f.Satellite == line.satellite && line.at.Sub(f.At).Abs() < 24*time.Hour
+		return f.Piece == failed.Piece && f.Satellite == failed.Satellite && failed.At.Sub(f.At).Abs() < 24*time.Hour
 	})
 	if !known {
-		a.Failed = append(a.Failed, Audit{At: line.at, Satellite: line.satellite, Action: line.action, Piece: line.piece, Reason: line.reason})
+		a.Failed = append(a.Failed, failed)
 	}
 }
 
-func (a *Audits) lose(line auditLine) {
-	day := line.at.Truncate(24 * time.Hour)
+// lose adds to what was lost in a day.
+func (a *Audits) lose(lost Loss) {
+	day := lost.At.Truncate(24 * time.Hour)
 	for i := range a.Lost {
-		if l := &a.Lost[i]; l.Satellite == line.satellite && l.At.Truncate(24*time.Hour).Equal(day) {
-			l.Pieces += line.pieces
-			if line.at.After(l.At) {
-				l.At = line.at
+		if l := &a.Lost[i]; l.Satellite == lost.Satellite && l.At.Truncate(24*time.Hour).Equal(day) {
+			l.Pieces += lost.Pieces
+			if lost.At.After(l.At) {
+				l.At = lost.At
 			}
 			return
 		}
 	}
-	a.Lost = append(a.Lost, Loss{At: line.at, Satellite: line.satellite, Pieces: line.pieces})
-}
-
-// findUnfinished finds the audits that should have ended by the time of the newest line.
-func (a *Audits) findUnfinished() (found bool) {
-	for key, open := range a.Open {
-		took := a.Line.Sub(open.At)
-		if open.Told || took < unfinishedAfter {
-			continue
-		}
-		open.Told, found = true, true
-		a.Open[key] = open
-		a.Slow = append(a.Slow, Audit{At: open.At.Add(unfinishedAfter), Satellite: open.Satellite, Action: open.Action, Piece: open.Piece, Seconds: took.Seconds(), Open: true})
-	}
-	return found
+	a.Lost = append(a.Lost, lost)
 }
 
 // forget drops what is too old or too much.
@@ -271,11 +306,6 @@ func (a *Audits) forget() {
 	slices.SortStableFunc(a.Lost, func(x, y Loss) int { return x.At.Compare(y.At) })
 	a.Lost = slices.DeleteFunc(a.Lost, func(l Loss) bool { return l.At.Before(oldest) })
 	a.Lost = a.Lost[max(0, len(a.Lost)-maxLost):]
-	for key, open := range a.Open {
-		if a.Line.Sub(open.At) > 24*time.Hour {
-			delete(a.Open, key)
-		}
-	}
 }
 
 // failedSince are the audits of a satellite that failed after a time, the newest last.

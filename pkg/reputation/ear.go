@@ -44,7 +44,7 @@ type heard struct {
 func (Concern) Listen(node concern.Node, from *store.Store) concern.Ear {
 	return ears{
 		&ear{node: node, from: from},
-		&auditEar{node: node, from: from, slow: node.Thresholds.AuditSlow, counts: map[int64]*auditCount{}},
+		newAuditEar(node, from),
 	}
 }
 
