@@ -244,7 +244,18 @@ func TestRestartOfThePlugin(t *testing.T) {
 		t.Errorf("before the first answer: %q", why)
 	}
 	a.down()
-	a.StateSince = since // the fleet keeps it
+	if why := unseen(s.judge(), "node_unreachable"); !strings.Contains(why, "since the watch began") {
+		t.Errorf("after the first request: %q", why)
+	}
+	s.pass(20*minute - second)
+	if got := s.told(s.judge()); got != "" {
+		t.Errorf("after just less than 20 minutes: %q", got)
+	}
+	s.pass(second)
+	if got := s.told(s.judge()); got != "node_unreachable warning" {
+		t.Errorf("after 20 minutes: %q", got)
+	}
+	a.StateSince = since // where the fleet keeps it
 	if got := s.told(s.judge()); got != "node_unreachable critical" {
 		t.Errorf("raised %q", got)
 	}

@@ -56,7 +56,12 @@ func (s *subject) reached(c conditions.Case) (r reach) {
 	r.out = s.now.Sub(r.since)
 	moves := s.hasLog() && !line.IsZero() && s.now.Sub(line) < quietLog
 	held := s.now.Sub(s.lastStart()) < startHold
-	r.lost = !moves && !held && r.out >= s.Thresholds.UnreachableWarning
+	long := r.out >= s.Thresholds.UnreachableWarning
+	r.lost = !moves && !held && long
+	if !moves && !long && !s.Answered.After(c.Started) {
+		// It may have been away for long before: what was raised then is not over.
+		r.why, r.pending = "the node has not answered since the watch began at "+moment(c.Started), true
+	}
 	return r
 }
 
