@@ -31,7 +31,7 @@ type fileFollower struct {
 	trouble *Trouble    // why the log's name leads to nothing that can be read
 
 	first   bool      // where to begin in what the log's name leads to is not decided
-	missing bool      // there was no file at the start
+	missing bool      // there was no file before
 	looked  bool      // a round was made
 	started time.Time // when this follower was
 

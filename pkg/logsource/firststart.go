@@ -13,7 +13,7 @@ const foreground = 64 << 20
 // begin decides where to begin, once the log's name leads to something that can be read.
 func (t *fileFollower) begin() error {
 	if t.current == nil {
-		if t.trouble != nil && t.trouble.Kind == Missing && !t.looked {
+		if t.trouble != nil && (t.trouble.Kind == Missing || t.trouble.Kind == NotAFile) {
 			t.missing = true
 		}
 		return nil
