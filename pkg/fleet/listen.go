@@ -325,6 +325,9 @@ func (l *listening) hearLines(rest []byte, number int, block *logsource.Block) (
 		if err != nil || event == nil {
 			continue // the parser counts what it cannot read
 		}
+		if block.Live {
+			event.Read = block.Read
+		}
 		if block.Live && arrived.Sub(event.Time) < arrivalSlack+time.Second && arrived.Sub(event.Time) > -arrivalSlack {
 			event.Arrived = arrived
 		}
