@@ -25,7 +25,9 @@ const (
 // maxPoints bounds the points of one column in one answer.
 const maxPoints = 1 << 20
 
-// Range is what a read asks of one group.
+// Range is what a read asks of one group. Of an additive family, Sum is served by every
+// tier whose steps fit into the asked one; the other aggregates only look at rows as they
+// were recorded.
 type Range struct {
 	Group     string
 	Columns   func(Column) bool // nil: all

@@ -183,3 +183,42 @@ func benchmarkTraffic(b *testing.B, durations bool) {
 	}
 	try(s.Close())
 }
+
+// BenchmarkRecordingCounts records what a minute's transfers of a large node come to, as
+// it happens and as a log of weeks ago is read, and commits it.
+func BenchmarkRecordingCounts(b *testing.B) {
+	for name, age := range map[string]time.Duration{"now": 0, "of weeks ago": 40 * 24 * time.Hour} {
+		b.Run(name, func(b *testing.B) {
+			now := start.AddDate(1, 0, 0)
+			s, err := Open(Options{Dir: b.TempDir(), FlushInterval: -1, Limits: Limits{Policies: trafficPolicies}, Now: func() time.Time { return now }})
+			if err != nil {
+				b.Fatal(err)
+			}
+			random := rand.New(rand.NewPCG(1, 1))
+			flows := trafficFlows()
+			minutes := make([]*Batch, 100)
+			for i := range minutes {
+				minutes[i] = &Batch{}
+				addTraffic(minutes[i], random, flows, now.Add(time.Duration(i)*time.Minute-age), 1, true, true)
+			}
+			samples, n := 0, 0
+			for b.Loop() {
+				batch := minutes[n%len(minutes)]
+				n++
+				if err := s.Record(batch); err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Flush(); err != nil {
+					b.Fatal(err)
+				}
+				for _, r := range batch.rows {
+					samples += len(r.samples)
+				}
+			}
+			b.ReportMetric(float64(samples)/float64(n), "samples/commit")
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
