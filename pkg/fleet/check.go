@@ -69,7 +69,7 @@ func (f *Fleet) Check(ctx context.Context) []Check {
 		group.Go(func() { results[1+i] = f.checkNode(ctx, node, status, current) })
 	}
 	group.Wait()
-	return append(checkSettings(current, report), slices.Concat(results...)...)
+	return slices.Concat(checkSettings(current, report), f.checkHeartbeat(), slices.Concat(results...))
 }
 
 // checkGrace is how long a check that ends with its context may take to say so.

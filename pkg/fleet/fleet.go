@@ -21,6 +21,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/heartbeat"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/journal"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/presence"
@@ -74,6 +75,8 @@ type Fleet struct {
 	// judgeWake is told when something was recorded that conditions may depend on.
 	judgeWake chan struct{}
 	engine    *conditions.Engine
+	judged    atomic.Int64 // when the conditions were last judged, in nanoseconds
+	heartbeat *heartbeat.Heartbeat
 	panics    atomic.Int64 // of the watch over its nodes
 
 	working sync.WaitGroup // the workers, those that were told to stop included
@@ -109,6 +112,7 @@ func newFleet(key Key, dir string, now func() time.Time, logger log.Logger, watc
 		workers:   map[string]*worker{},
 	}
 	f.engine = f.newEngine()
+	f.heartbeat = f.newHeartbeat()
 	return f
 }
 
@@ -239,6 +243,7 @@ func (f *Fleet) tryOpen(ctx context.Context, opened chan struct{}, first bool) (
 	f.reconcileLocked(f.settings)
 	f.working.Go(func() { f.stream(ctx) })
 	f.working.Go(func() { f.judge(ctx) })
+	f.working.Go(func() { f.beat(ctx) })
 	return true, nil
 }
 

@@ -113,7 +113,9 @@ func (f *Fleet) judgeOnce(ctx context.Context) {
 	}
 	if err := f.engine.Evaluate(ctx, c); err != nil && ctx.Err() == nil {
 		f.log.Error("the conditions could not be recorded, it is tried again", "error", err)
+		return
 	}
+	f.judged.Store(f.now().UnixNano())
 }
 
 // judgeCase is what there is to judge; ok is false while the store is not open.

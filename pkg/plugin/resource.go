@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
@@ -34,6 +35,7 @@ func (i *Instance) routes() backend.CallResourceHandler {
 	mux.HandleFunc("POST /parse-specs", postSpecs)
 	mux.HandleFunc("GET /backup", i.getBackup)
 	mux.HandleFunc("POST /ingest", i.postIngest)
+	mux.HandleFunc("POST /discover", i.postDiscover)
 	return httpadapter.New(guarded(mux))
 }
 
@@ -136,6 +138,27 @@ func postSpecs(w http.ResponseWriter, r *http.Request) {
 	}
 	writeJSON(w, result)
 }
+
+// postDiscover searches for nodes that are not watched yet. The body may name a Docker daemon.
+func (i *Instance) postDiscover(w http.ResponseWriter, r *http.Request) {
+	if !isAdmin(r) {
+		forbid(w, "search for nodes")
+		return
+	}
+	var body struct {
+		Docker string `json:"docker"` // "": none; "default": this machine's; or unix://… or tcp://…
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxBody)).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
+		writeError(w, http.StatusBadRequest, fmt.Errorf(`the request is not {"docker": "…"}: %w`, err))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), discoverTime)
+	defer cancel()
+	writeJSON(w, i.fleet.Find(ctx, body.Docker))
+}
+
+// discoverTime bounds a search for nodes: a person waits for it.
+const discoverTime = 10 * time.Second
 
 func answer(w http.ResponseWriter, value any, err error) {
 	var wrong *fleet.QueryError
