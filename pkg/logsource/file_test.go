@@ -364,3 +364,73 @@ func TestFileIsRotatedWhileNobodyFollows(t *testing.T) {
 		})
 	}
 }
+
+func TestLongLinesAreCutAndCounted(t *testing.T) {
+	log := logIn(t)
+	create(t, log, "before\n")
+	g := follow(t, log, Positions{}, nil)
+	g.atRest()
+	long := strings.Repeat("x", 300<<10)
+	add(t, log, "one\n"+long)
+	g.sees("one\n")
+	resume := g.stop() // within the line
+	g = follow(t, log, resume, nil)
+	g.until("a look", func() bool { return g.f.Status().State == Following })
+	add(t, log, long)
+	add(t, log, "\ntwo\n"+long+"\n")
+	g.sees(long[:maxLine] + "\ntwo\n" + long[:maxLine] + "\n")
+	if n := g.f.Status().LongLines; n != 2 {
+		t.Errorf("%d long lines", n)
+	}
+}
+
+// At the pace that users have, a line comes soon after it was written.
+func TestLineComesSoon(t *testing.T) {
+	log := logIn(t)
+	create(t, log, "before\n")
+	watcher := NewWatcher()
+	defer func() { _ = watcher.Close() }()
+	g := follow(t, log, Positions{}, func(o *Options, p *pace) { o.Watcher, *p = watcher, defaultPace })
+	g.atRest()
+	var took []time.Duration
+	want := ""
+	for i := range 25 {
+		line := fmt.Sprintf("%d\n", i)
+		want += line
+		begun := time.Now()
+		add(t, log, line)
+		g.sees(want)
+		took = append(took, time.Since(begun))
+	}
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > 200*time.Millisecond {
+		t.Errorf("the median is %s", median)
+	}
+	t.Logf("median %s, longest %s", took[len(took)/2], took[len(took)-1])
+}
+
+func TestDeliverThatFailsEndsTheFollower(t *testing.T) {
+	log := logIn(t)
+	create(t, log, "before\n")
+	full := errors.New("the disk is full")
+	f, err := New(Options{Source: Source{Path: log}, Backfill: -1, Deliver: func(Block, Positions) error { return full }})
+	must(t, err)
+	if err := f.Run(t.Context()); !errors.Is(err, full) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNewSaysWhatIsWrong(t *testing.T) {
+	fine := func(Block, Positions) error { return nil }
+	for says, o := range map[string]Options{
+		"deliver":     {Source: Source{Path: "x"}},
+		"a path":      {Deliver: fine},
+		"host:port":   {Source: Source{Kind: TCPSource}, Deliver: fine},
+		"container":   {Source: Source{Kind: DockerSource}, Deliver: fine},
+		"of kind 200": {Source: Source{Kind: 200}, Deliver: fine},
+	} {
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", says, err)
+		}
+	}
+}
