@@ -126,11 +126,28 @@ type alertModel struct {
 
 	Type       string           `json:"type,omitempty"`
 	Expression string           `json:"expression,omitempty"`
-	Conditions []alertThreshold `json:"conditions,omitempty"`
+	Conditions []alertCondition `json:"conditions,omitempty"`
 }
 
-type alertThreshold struct {
+type alertCondition struct {
 	Evaluator alertEvaluator `json:"evaluator"`
+
+	Type     string         `json:"type,omitempty"`
+	Operator *alertOperator `json:"operator,omitempty"`
+	Query    *alertOperands `json:"query,omitempty"`
+	Reducer  *alertReducer  `json:"reducer,omitempty"`
+}
+
+type alertOperator struct {
+	Type string `json:"type"`
+}
+
+type alertOperands struct {
+	Params []string `json:"params"`
+}
+
+type alertReducer struct {
+	Type string `json:"type"`
 }
 
 type alertEvaluator struct {
@@ -282,7 +299,7 @@ func (b bundle) rule(source string) alertRule {
 		Data: []alertQuery{
 			ask("A", source, "severity", b.codes...),
 			ask("B", source, "text", b.codes...),
-			compare("A", threshold),
+			compare(threshold),
 		},
 		NoDataState: "KeepLast", ExecErrState: "KeepLast",
 		For: pending, KeepFiringFor: lingering, KeepFiringForAPI: lingering,
@@ -296,13 +313,17 @@ func (b bundle) rule(source string) alertRule {
 }
 
 // noAnswer fires when the plugin gives no answer at all: no other rule would then. No value is
-// below that of what is not watched.
+// below that of what is not watched. It has Grafana's older form of a condition, which makes one
+// alert of all rows: the other would make one for each node.
 func noAnswer(source string) alertRule {
 	return alertRule{
 		UID: ruleUID(source, "not-answering"), Title: "Storj nodes: monitor not answering",
 		Data: []alertQuery{
 			ask("A", source, "severity", conditions.NotCollecting),
-			compare("A", alertEvaluator{"lt", []float64{float64(conditions.NotWatched)}}),
+			expression("classic_conditions", "", alertCondition{
+				Type: "query", Evaluator: alertEvaluator{"lt", []float64{float64(conditions.NotWatched)}},
+				Operator: &alertOperator{"and"}, Query: &alertOperands{[]string{"A"}}, Reducer: &alertReducer{"last"},
+			}),
 		},
 		NoDataState: "Alerting", ExecErrState: "Alerting", For: silent,
 		Annotations: map[string]string{
@@ -328,11 +349,15 @@ func ask(refID, source, format string, codes ...string) alertQuery {
 	}
 }
 
-// compare is the condition of every rule.
-func compare(refID string, threshold alertEvaluator) alertQuery {
+func compare(threshold alertEvaluator) alertQuery {
+	return expression("threshold", "A", alertCondition{Evaluator: threshold})
+}
+
+// expression is the condition of a rule.
+func expression(kind, of string, condition alertCondition) alertQuery {
 	return alertQuery{
 		RefID: "C", RelativeTimeRange: alertRange{From: window}, DatasourceUID: "__expr__",
-		Model: alertModel{RefID: "C", Type: "threshold", Expression: refID, Conditions: []alertThreshold{{threshold}}},
+		Model: alertModel{RefID: "C", Type: kind, Expression: of, Conditions: []alertCondition{condition}},
 	}
 }
 

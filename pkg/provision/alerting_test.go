@@ -159,10 +159,15 @@ func TestTheFileAndTheJSONAreTheSame(t *testing.T) {
 func (r alertRule) fires(t *testing.T, value float64) bool {
 	t.Helper()
 	step := r.Data[len(r.Data)-1]
-	if r.Condition != "C" || step.RefID != "C" || step.DatasourceUID != "__expr__" || step.Model["type"] != "threshold" || step.Model["expression"] != "A" {
+	condition := step.Model["conditions"].([]any)[0].(map[string]any)
+	of := step.Model["expression"]
+	if step.Model["type"] == "classic_conditions" {
+		of = condition["query"].(map[string]any)["params"].([]any)[0]
+	}
+	if r.Condition != "C" || step.RefID != "C" || step.DatasourceUID != "__expr__" || of != "A" {
 		t.Fatalf("%s has the condition %s over %v", r.Title, r.Condition, step)
 	}
-	evaluator := step.Model["conditions"].([]any)[0].(map[string]any)["evaluator"].(map[string]any)
+	evaluator := condition["evaluator"].(map[string]any)
 	limits := evaluator["params"].([]any)
 	switch first := limits[0].(float64); evaluator["type"] {
 	case "gt":
@@ -248,6 +253,9 @@ func TestRulesAskWhatIsAnswered(t *testing.T) {
 		}
 		if rule.NoDataState == "Alerting" {
 			silent++
+			if kind := rule.Data[1].Model["type"]; kind != "classic_conditions" {
+				t.Errorf("%s is a %v, which is one alert for each node", rule.Title, kind)
+			}
 			if rule.For != "5m" || rule.KeepFiringFor != "" {
 				t.Errorf("%s waits for %s", rule.Title, rule.For)
 			}
