@@ -54,6 +54,11 @@ var chapters = []chapter{
 		first(s).down()
 		s.pass(39 * minute)
 	}},
+	{name: "unreachable by a threshold of 2 minutes, but the log moved less than 5 minutes ago", happens: func(s *scene) {
+		first(s).Thresholds.UnreachableWarning = 2 * minute
+		first(s).down()
+		s.pass(5*minute - second)
+	}},
 	{name: "unreachable, with a log line 5 minutes before", happens: func(s *scene) {
 		first(s).down()
 		s.pass(hour)
@@ -181,6 +186,12 @@ var chapters = []chapter{
 		s.pings(first(s))
 		first(s).say("INFO\treputation:service\tnode scores updated\t{\"satellite_id\": \"" + eu1 + "\", \"total_audits\": 1}")
 	}},
+	{name: "a satellite, its scores come, and it is gone again", happens: func(s *scene) {
+		s.pings(first(s))
+		first(s).say("INFO\treputation:service\tnode scores updated\t{\"satellite_id\": \"" + eu1 + "\", \"total_audits\": 1}")
+		s.pass(minute)
+		s.pings(first(s))
+	}, want: "satellite_down info eu1"},
 	{name: "a satellite, without a log", happens: func(s *scene) { first(s).withoutLog(); s.pass(minute) }, want: "blind warning", unseen: [2]string{"satellite_down", "give its log"}},
 
 	// node_stopped

@@ -260,6 +260,22 @@ func TestRestartOfThePlugin(t *testing.T) {
 		t.Errorf("raised %q", got)
 	}
 
+	// A log that was silent before is waited for.
+	s = newScene(t)
+	a = first(s)
+	a.log = false
+	s.pass(29 * minute)
+	s.restart()
+	a.LogTrouble = ""
+	s.pass(9 * minute)
+	if verdict := s.judge(); s.told(verdict) != "" || !strings.Contains(unseen(verdict, "log_silent"), "began just now") {
+		t.Errorf("raised %q", s.told(verdict))
+	}
+	s.pass(minute)
+	if got := s.told(s.judge()); got != "log_silent warning" {
+		t.Errorf("raised %q", got)
+	}
+
 	s = newScene(t)
 	a = first(s)
 	a.dies()
@@ -421,8 +437,11 @@ func TestALineFromTheFuture(t *testing.T) {
 	a := first(s)
 	a.sayAt(s.now.Add(400*24*time.Hour), "INFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}", false)
 	a.Evidence.Last[concern.AnyLine] = s.now
-	a.log = false
-	s.pass(40 * minute)
+	s.silentAfterPause(100 * minute)
+	if got := s.told(s.judge()); got != "" {
+		t.Errorf("raised %q, though the pause before was of 40 minutes", got)
+	}
+	s.pass(21 * minute)
 	if got := s.told(s.judge()); got != "log_silent warning" {
 		t.Errorf("raised %q", got)
 	}
