@@ -221,7 +221,8 @@ func newAlertFile(uid string, definitions []conditions.Definition, options []Ale
 // bundle is the conditions of one rule.
 type bundle struct {
 	group    string
-	atOnce   bool
+	mixed    bool // in the group, time counts of some
+	atOnce   bool // of these it does
 	severity conditions.Severity
 	part     int // of those too many for one rule, from 1 on
 	codes    []string
@@ -238,6 +239,10 @@ func bundles(definitions []conditions.Definition) []bundle {
 	}
 	var all []bundle
 	for _, group := range groups {
+		has := func(atOnce bool) bool {
+			return slices.ContainsFunc(definitions, func(d conditions.Definition) bool { return d.Group == group && d.AtOnce == atOnce })
+		}
+		mixed := has(true) && has(false)
 		for _, atOnce := range []bool{true, false} {
 			for _, severity := range []conditions.Severity{conditions.Critical, conditions.Warning} {
 				var codes []string
@@ -246,7 +251,7 @@ func bundles(definitions []conditions.Definition) []bundle {
 						codes = append(codes, d.Code)
 					}
 				}
-				all = append(all, divide(bundle{group: group, atOnce: atOnce, severity: severity, codes: codes})...)
+				all = append(all, divide(bundle{group: group, mixed: mixed, atOnce: atOnce, severity: severity, codes: codes})...)
 			}
 		}
 	}
@@ -271,7 +276,7 @@ func (b bundle) title() string {
 	if b.part > 1 {
 		words += " " + strconv.Itoa(b.part)
 	}
-	if b.atOnce {
+	if b.mixed && b.atOnce {
 		words += ", at once"
 	}
 	return words + " (" + b.severity.String() + ")"
@@ -279,7 +284,7 @@ func (b bundle) title() string {
 
 func (b bundle) uid(source string) string {
 	name := b.group
-	if b.atOnce {
+	if b.mixed && b.atOnce {
 		name += "-at-once"
 	}
 	if b.part > 1 {

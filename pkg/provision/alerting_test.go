@@ -39,6 +39,7 @@ func table() []conditions.Definition {
 		definition("contact", "satellite_down", false, info),
 		definition("The group: with an uncommonly long name", "long_a", false, warning),
 		definition("monitor", conditions.NotCollecting, false, critical),
+		definition("failures", "lost", true, critical),
 	}
 	for i := range 11 {
 		all = append(all, definition("presence", fmt.Sprintf("presence_%d", i), false, critical))
@@ -334,6 +335,7 @@ func TestUIDs(t *testing.T) {
 		"storj-1ec0000c-audits-critical":           "Storj nodes: audits (critical)",
 		"storj-1ec0000c-audits-warning":            "Storj nodes: audits (warning)",
 		"storj-1ec0000c-the-group-with-a-e227cb6a": "Storj nodes: The group: with an uncommonly long name (warning)",
+		"storj-1ec0000c-failures-critical":         "Storj nodes: failures (critical)",
 		"storj-1ec0000c-monitor-critical":          "Storj nodes: monitor (critical)",
 		"storj-1ec0000c-presence-critical":         "Storj nodes: presence (critical)",
 		"storj-1ec0000c-presence-2-critical":       "Storj nodes: presence 2 (critical)",

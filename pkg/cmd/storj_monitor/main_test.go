@@ -106,6 +106,8 @@ func TestWrongUse(t *testing.T) {
 		"two places":           {[]string{"query", "{}", "--url", "http://x", "--data-dir", "y"}, "url"},
 		"provision nothing":    {[]string{"provision"}, "no node is given"},
 		"a bad uid":            {[]string{"provision", "--alerting", "--datasource-uid", "a b"}, "a b"},
+		"rules as XML":         {[]string{"provision", "--alerting", "--format", "xml"}, "--format xml"},
+		"nodes as JSON":        {[]string{"provision", "--node", "A:/a.log", "--format", "json"}, "--alerting"},
 		"check nothing":        {[]string{"check"}, "no node is given"},
 		"check an empty spec":  {[]string{"check", "--node", " "}, "names no node"},
 		"a comment":            {[]string{"--once", "--node", "# A:/x"}, "names no node"},
@@ -137,10 +139,35 @@ func TestProvision(t *testing.T) {
 			t.Errorf("it ends with %d and does not say %s:\n%s", code, want, out)
 		}
 	}
-	if code, out, _ = command(t, "provision", "--alerting", "--datasource-uid", "mine"); code != 0 {
-		t.Errorf("the rules end with %d", code)
+}
+
+// The rules are those that are shipped, and as JSON the same.
+func TestProvisionAlerting(t *testing.T) {
+	shipped, err := os.ReadFile("../../../provisioning/alerting/storagenodes.yaml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	golden(t, "provision-alerting", out)
+	for _, flag := range []string{"--datasource-uid", "--uid"} {
+		code, out, _ := command(t, "provision", "--alerting", flag, "storagenodes")
+		if diff := cmp.Diff(string(shipped), out); code != 0 || diff != "" {
+			t.Errorf("%s ends with %d (-shipped +printed)\n%s", flag, code, diff)
+		}
+	}
+	code, out, _ := command(t, "provision", "--alerting", "--uid", "storagenodes", "--format", "json")
+	var file struct {
+		Groups []struct{ Rules []struct{ UID string } }
+	}
+	if err := json.Unmarshal([]byte(out), &file); code != 0 || err != nil || len(file.Groups) != 1 {
+		t.Fatalf("as JSON it ends with %d and prints %v:\n%s", code, err, out)
+	}
+	for _, rule := range file.Groups[0].Rules {
+		if !strings.Contains(string(shipped), `uid: "`+rule.UID+`"`) {
+			t.Errorf("the rule %s is in the JSON only", rule.UID)
+		}
+	}
+	if rules := len(file.Groups[0].Rules); rules < 2 || rules != strings.Count(string(shipped), "- uid:") {
+		t.Errorf("%d rules are in the JSON", rules)
+	}
 }
 
 func TestCheckSaysWhatToMend(t *testing.T) {
