@@ -159,3 +159,40 @@ func TestCompressedFileThatIsHalfWritten(t *testing.T) {
 		t.Errorf("%d files are open", n)
 	}
 }
+
+// What was beside the log before it was followed, and could not be read then, is nothing
+// new; nor is a copy of the log that has only begun.
+func TestFilesThatAreNotNew(t *testing.T) {
+	log := logIn(t)
+	create(t, log, "before\n")
+	s := step(t, log)
+	s.f.pace.survey = 0
+	create(t, log+".7", "years ago\n")
+	setModified(t, log+".7", s.now.Add(-time.Hour))
+	create(t, log+".1", "bef")
+	s.now = s.now.Add(24 * time.Hour) // long enough for half a line to be finished
+	s.sees("")
+	create(t, log+".1", "before\nno")
+	s.sees("")
+	create(t, log+".2", "but this is new\n")
+	s.sees("but this is new\n")
+}
+
+// A node that goes on writing to a rotated file is heard at once after a restart of the
+// follower too, though the file had been read to its end.
+func TestRotatedFileGrowsAfterARestart(t *testing.T) {
+	log := logIn(t)
+	create(t, log, "before\n")
+	g := follow(t, log, Positions{}, nil)
+	g.atRest()
+	add(t, log, "one\n")
+	g.sees("one\n")
+	must(t, os.Rename(log, log+".1"))
+	create(t, log, "two\n")
+	g.sees("one\ntwo\n")
+	resume := g.stop()
+	g = follow(t, log, resume, func(_ *Options, p *pace) { p.survey = time.Hour })
+	g.atRest()
+	add(t, log+".1", "three\n")
+	g.sees("three\n")
+}

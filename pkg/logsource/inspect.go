@@ -1,5 +1,3 @@
-// Package logsource reads logs: which files are there and may be read, and their
-// last lines. It knows files and addresses. It does not know what a line says.
 package logsource
 
 import (
