@@ -35,6 +35,9 @@ func (i *Instance) routes() backend.CallResourceHandler {
 	mux.HandleFunc("POST /parse-specs", postSpecs)
 	mux.HandleFunc("GET /backup", i.getBackup)
 	mux.HandleFunc("POST /ingest", i.postIngest)
+	mux.HandleFunc("GET /alerting", i.getAlerting)
+	mux.HandleFunc("POST /alert-test", i.postAlertTest)
+	mux.HandleFunc("POST /clear-condition", i.postClearCondition)
 	mux.HandleFunc("POST /discover", i.postDiscover)
 	return httpadapter.New(guarded(mux))
 }
@@ -59,8 +62,18 @@ func isAdmin(r *http.Request) bool {
 	return user != nil && user.Role == "Admin"
 }
 
+// isEditor says whether an editor of the organisation asks, or an admin.
+func isEditor(r *http.Request) bool {
+	user := backend.UserFromContext(r.Context())
+	return user != nil && (user.Role == "Editor" || user.Role == "Admin")
+}
+
 func forbid(w http.ResponseWriter, what string) {
 	writeError(w, http.StatusForbidden, fmt.Errorf("only an admin of the organisation may %s: ask as one", what))
+}
+
+func forbidViewer(w http.ResponseWriter, what string) {
+	writeError(w, http.StatusForbidden, fmt.Errorf("only an editor or admin of the organisation may %s: ask as one", what))
 }
 
 type nodeEntry struct {
