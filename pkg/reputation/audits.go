@@ -45,6 +45,8 @@ type Audit struct {
 	Reason    string    `json:"reason,omitempty"` // of one that failed
 	Seconds   float64   `json:"seconds,omitempty"`
 	Open      bool      `json:"open,omitempty"` // of a slow one: it had no end yet
+	// Again is when the same piece last failed again, of one that failed.
+	Again time.Time `json:"again,omitzero"`
 }
 
 // Loss is what a node told a satellite of pieces that it lost, in a day.
@@ -103,7 +105,7 @@ type underWay struct {
 	at        time.Time
 	satellite string // the parser's, which stays
 	action    storagenode.Action
-	piece     [64]byte
+	piece     [longestPiece]byte
 	length    uint8
 	told      bool
 }
@@ -129,24 +131,37 @@ func newAuditEar(node concern.Node, from *store.Store) *auditEar {
 	return e
 }
 
-// Hear takes the lines of audits, starts of the node and lost pieces.
-func (e *auditEar) Hear(event *storagenode.Event) {
+// firstWords are a node's when it starts; that it "started" it says minutes later where it
+// has much to look after.
+const firstWords = "Configuration loaded"
+
+// hear takes the lines of audits, starts of the node and lost pieces.
+func (e *auditEar) hear(event *storagenode.Event, at time.Time) {
 	switch event.Kind {
 	case storagenode.DownloadStarted, storagenode.DownloadEnded:
 		if event.Action == storagenode.GetAudit || event.Action == storagenode.GetRepair {
-			e.hearAudit(event)
+			e.hearAudit(event, at)
 		}
 	case storagenode.NodeStart:
-		e.changed = e.changed || len(e.open) > 0
-		clear(e.open)
+		e.abandon()
 	case storagenode.LostPieces:
 		if pieces, ok := event.Int("piece_count"); ok && pieces > 0 {
-			e.news.lose(Loss{At: event.Time, Satellite: event.Satellite, Pieces: pieces})
+			e.news.lose(Loss{At: at, Satellite: event.Satellite, Pieces: pieces})
+		}
+	case storagenode.OtherLine:
+		if event.Message == firstWords {
+			e.abandon()
 		}
 	}
-	if event.Time.After(e.newest) {
-		e.newest = event.Time
+	if at.After(e.newest) {
+		e.newest = at
 	}
+}
+
+// abandon forgets what was under way: the process that did it is gone.
+func (e *auditEar) abandon() {
+	e.changed = e.changed || len(e.open) > 0
+	clear(e.open)
 }
 
 // auditKey tells the audits under way apart. It is stored, so it must be the same after a
@@ -166,11 +181,11 @@ func fold[T string | []byte](key uint64, text T) uint64 {
 	return key
 }
 
-func (e *auditEar) hearAudit(event *storagenode.Event) {
+func (e *auditEar) hearAudit(event *storagenode.Event, at time.Time) {
 	key := auditKey(event)
 	if event.Kind == storagenode.DownloadStarted {
 		if len(e.open) < maxOpen {
-			u := underWay{at: event.Time, satellite: event.Satellite, action: event.Action}
+			u := underWay{at: at, satellite: event.Satellite, action: event.Action}
 			u.length = uint8(copy(u.piece[:], event.Piece))
 			e.open[key] = u
 			e.changed = true
@@ -178,27 +193,34 @@ func (e *auditEar) hearAudit(event *storagenode.Event) {
 		return
 	}
 	if event.Action == storagenode.GetAudit {
-		e.count(event)
+		e.count(event, at)
 	}
 	took := event.Duration
 	begun, started := e.open[key]
 	if started {
 		delete(e.open, key)
 		e.changed = true
-		took = max(took, event.Time.Sub(begun.at))
+		took = max(took, at.Sub(begun.at))
 	}
 	if took > e.slow && !begun.told {
-		e.news.Slow = append(e.news.Slow, Audit{At: event.Time, Satellite: event.Satellite, Action: event.Action.String(), Piece: string(event.Piece), Seconds: took.Seconds()})
+		e.news.Slow = append(e.news.Slow, Audit{At: at, Satellite: event.Satellite, Action: event.Action.String(), Piece: pieceOf(event), Seconds: took.Seconds()})
 	}
 	if event.Outcome == storagenode.OutcomeFailed && event.Level >= storagenode.Error && event.Cause != storagenode.ClientLeft {
 		reason := strings.ToValidUTF8(string(event.Reason[:min(len(event.Reason), longestReason)]), "\uFFFD")
-		e.news.Failed = append(e.news.Failed, Audit{At: event.Time, Satellite: event.Satellite, Action: event.Action.String(), Piece: strings.ToValidUTF8(string(event.Piece), "\uFFFD"), Reason: reason})
+		e.news.Failed = append(e.news.Failed, Audit{At: at, Satellite: event.Satellite, Action: event.Action.String(), Piece: pieceOf(event), Reason: reason})
 	}
 }
 
+// longestPiece bounds what is kept of a piece's id; they have 52 characters.
+const longestPiece = 64
+
+func pieceOf(event *storagenode.Event) string {
+	return strings.ToValidUTF8(string(event.Piece[:min(len(event.Piece), longestPiece)]), "\uFFFD")
+}
+
 // count counts an audit that ended.
-func (e *auditEar) count(event *storagenode.Event) {
-	slot := event.Time.Truncate(auditSlot).UnixMilli()
+func (e *auditEar) count(event *storagenode.Event, at time.Time) {
+	slot := at.Truncate(auditSlot).UnixMilli()
 	counted := e.counts[slot]
 	if counted == nil {
 		counted = &auditCount{}
@@ -271,12 +293,16 @@ func (e *auditEar) findUnfinished() (found bool) {
 
 // fail remembers a failed audit: a piece that is asked for again counts once a day.
 func (a *Audits) fail(failed Audit) {
-	known := slices.ContainsFunc(a.Failed, func(f Audit) bool {
-		return f.Piece == failed.Piece && f.Satellite == failed.Satellite && failed.At.Sub(f.At).Abs() < 24*time.Hour
-	})
-	if !known {
-		a.Failed = append(a.Failed, failed)
+	for i := range a.Failed {
+		f := &a.Failed[i]
+		if f.Piece == failed.Piece && f.Satellite == failed.Satellite && failed.At.Sub(f.At).Abs() < 24*time.Hour {
+			if failed.At.After(f.At) && failed.At.After(f.Again) {
+				f.Again = failed.At
+			}
+			return
+		}
 	}
+	a.Failed = append(a.Failed, failed)
 }
 
 // lose adds to what was lost in a day.
@@ -306,6 +332,18 @@ func (a *Audits) forget() {
 	slices.SortStableFunc(a.Lost, func(x, y Loss) int { return x.At.Compare(y.At) })
 	a.Lost = slices.DeleteFunc(a.Lost, func(l Loss) bool { return l.At.Before(oldest) })
 	a.Lost = a.Lost[max(0, len(a.Lost)-maxLost):]
+}
+
+// countedSince is how many audits a satellite can have counted as failed after a time. It
+// counts a piece that fails again, too.
+func (a Audits) countedSince(satellite string, since time.Time) int {
+	n := 0
+	for _, f := range a.Failed {
+		if f.Satellite == satellite && (f.At.After(since) || f.Again.After(since)) {
+			n++
+		}
+	}
+	return n
 }
 
 // failedSince are the audits of a satellite that failed after a time, the newest last.

@@ -180,6 +180,9 @@ func (j *judging) all(known bool) error {
 		}
 		j.unseen(why, scoreCodes...)
 	}
+	if why := j.onlyInTheAPI(); why != "" {
+		j.unseen(why, codeDisqualified, codeSuspended, codeVettingStuck)
+	}
 	auditsWhy, auditsMend := j.node.Evidence.Blind(concern.AuditLines, now)
 	if auditsWhy != "" {
 		j.unseen(auditsWhy+"; "+auditsMend, codeAuditFailed, codeFellSilently)
@@ -190,6 +193,9 @@ func (j *judging) all(known bool) error {
 		j.unseen(fmt.Sprintf("the log has no line below %s; set log.level: info", j.node.Evidence.Level), codeLostPieces)
 	}
 	for _, s := range j.latest.Standings {
+		if Muted(j.node.Node, s.SatelliteID) {
+			continue
+		}
 		if err := j.standing(s, auditsWhy == ""); err != nil {
 			return err
 		}
@@ -197,6 +203,23 @@ func (j *judging) all(known bool) error {
 	j.failures()
 	j.losses()
 	return j.slow(auditsWhy, auditsMend)
+}
+
+// onlyInTheAPI is why what no line of the log says cannot be judged, or "".
+func (j *judging) onlyInTheAPI() string {
+	why := ""
+	switch last := j.latest.At; {
+	case last.IsZero():
+		why = "the node's API has not told its standing yet: only that says whether a satellite has acted"
+	case j.c.Now.Sub(last) > max(staleScores, 3*j.latest.Interval):
+		why = "the node's API has not told its standing since " + clock(last)
+	default:
+		return ""
+	}
+	if j.node.Trouble != "" {
+		why += ": " + j.node.Trouble
+	}
+	return why
 }
 
 func (j *judging) unseen(why string, codes ...string) {
@@ -235,6 +258,9 @@ func (j *judging) standing(s Standing, auditsSeen bool) error {
 			Value:   1, Threshold: 0, Unit: "short", Since: s.SuspendedAt,
 		})
 	}
+	if s.OfflineUnreadable && !s.Suspended() {
+		j.unseen("whether "+satellite+" has suspended the node for being offline could not be read", codeSuspended)
+	}
 	if err := j.auditScore(s, satellite, limits); err != nil {
 		return err
 	}
@@ -244,9 +270,8 @@ func (j *judging) standing(s Standing, auditsSeen bool) error {
 	if !s.Suspended() {
 		j.suspensionScore(s, satellite, limits)
 	}
-	j.vetting(s, satellite)
-	if s.OfflineSuspended {
-		return nil
+	if err := j.vetting(s, satellite); err != nil || s.OfflineSuspended {
+		return err
 	}
 	return j.onlineScore(s, satellite, limits)
 }
@@ -276,7 +301,7 @@ func (j *judging) auditScore(s Standing, satellite string, limits settings.Thres
 	if score > limits.AuditRiskCritical && score >= max(limits.AuditRiskFalling, limits.AuditRiskWarning) {
 		return nil // as nearly always: the past need not be read
 	}
-	past, err := j.past(auditScore, s.SatelliteID)
+	past, err := j.past(auditScore, s.SatelliteID, 8*24*time.Hour)
 	if err != nil {
 		return err
 	}
@@ -300,21 +325,23 @@ func (j *judging) auditScore(s Standing, satellite string, limits settings.Thres
 // budget says how many failed audits are left, and for how long at the last hour's rate.
 func (j *judging) budget(s Standing) string {
 	left, rate := j.failuresLeft(s), len(j.audits.failedSince(s.SatelliteID, j.c.Now.Add(-time.Hour)))
-	text := fmt.Sprintf("%s left until disqualification.", plural(left, "failed audit"))
-	if rate > 0 && left > 0 {
-		text = fmt.Sprintf("%s left until disqualification, about %.1f hours at the last hour's rate.", plural(left, "failed audit"), float64(left)/float64(rate))
+	switch {
+	case left == 0:
+		return "No failed audit is left: the satellite disqualifies the node now, if it has not yet."
+	case rate == 0:
+		return fmt.Sprintf("%s left until disqualification.", plural(left, "failed audit"))
 	}
-	return text
+	return fmt.Sprintf("%s left until disqualification, about %.1f hours at the last hour's rate.", plural(left, "failed audit"), float64(left)/float64(rate))
 }
 
 // failuresLeft counts, beside the score, the failures that the log shows and the score cannot
 // know yet: it comes every 4 hours.
 func (j *judging) failuresLeft(s Standing) int {
 	since := s.HeardAt
-	if since.IsZero() {
-		since = s.Timestamp.Add(-scoreDelay)
+	if s.Timestamp.Sub(since) > 3*scoreDelay {
+		since = s.Timestamp.Add(-scoreDelay) // the log does not tell the scores, or not any more
 	}
-	unknown := len(j.audits.failedSince(s.SatelliteID, since))
+	unknown := j.audits.countedSince(s.SatelliteID, since)
 	return storagenode.FailedAuditsLeft(s.Audit / 100 * math.Pow(storagenode.AuditLambda, float64(unknown)))
 }
 
@@ -342,8 +369,12 @@ func (j *judging) suspensionScore(s Standing, satellite string, limits settings.
 		return
 	}
 	f.Title = "Suspension Score at Risk on " + satellite
-	f.Message = fmt.Sprintf("Suspension score is %.2f%% %s: audits ended with errors that the satellite does not know. At 60%% it suspends the node, after about %s. Look for errors of audits in the node's log, at the disk and at permissions.",
-		score, threshold(f.Threshold), plural(unknownLeft(score/100), "more error"))
+	until := "At 60% it suspends the node, which is now."
+	if left := unknownLeft(score / 100); left > 0 {
+		until = fmt.Sprintf("At 60%% it suspends the node, after about %s.", plural(left, "more error"))
+	}
+	f.Message = fmt.Sprintf("Suspension score is %.2f%% %s: audits ended with errors that the satellite does not know. %s Look for errors of audits in the node's log, at the disk and at permissions.",
+		score, threshold(f.Threshold), until)
 	j.find(f)
 }
 
@@ -372,7 +403,7 @@ func (j *judging) onlineScore(s Standing, satellite string, limits settings.Thre
 		if left >= limits.DowntimeLeft {
 			return nil
 		}
-		past, err := j.past(onlineScore, s.SatelliteID)
+		past, err := j.past(onlineScore, s.SatelliteID, 8*24*time.Hour)
 		if err != nil || !past.lower(score, 24*time.Hour) {
 			return err
 		}
@@ -384,11 +415,15 @@ func (j *judging) onlineScore(s Standing, satellite string, limits settings.Thre
 	}
 	f.Title = "Offline Suspension Near on " + satellite
 	recovers := "It recovers as offline days leave the last 30."
-	if !s.OnlineRecoversAt.IsZero() {
+	if s.OnlineRecoversAt.After(j.c.Now) {
 		recovers = fmt.Sprintf("It is above 95%% again on %s if the node stays online.", s.OnlineRecoversAt.UTC().Format("2006-01-02"))
 	}
-	f.Message = fmt.Sprintf("Online score is %.2f%% %s: about %s more downtime until the satellite suspends the node for being offline. %s Check power, network and port forwarding.",
-		score, threshold(f.Threshold), span(left), recovers)
+	suspends := span(left) + " of downtime left until the satellite suspends the node for being offline."
+	if young := s.JoinedAt.Add(storagenode.TrackingPeriod); !s.JoinedAt.IsZero() && young.After(j.c.Now) {
+		suspends += fmt.Sprintf(" It does not do so before %s, 30 days after the node joined.", young.UTC().Format("2006-01-02"))
+	}
+	f.Message = fmt.Sprintf("Online score is %.2f%% %s: %s %s Check power, network and port forwarding.",
+		score, threshold(f.Threshold), suspends, recovers)
 	j.find(f)
 	return nil
 }
@@ -396,16 +431,28 @@ func (j *judging) onlineScore(s Standing, satellite string, limits settings.Thre
 // vettingPatience is for how long vetting may take once audits and age are reached.
 const vettingPatience = 14 * 24 * time.Hour
 
-func (j *judging) vetting(s Standing, satellite string) {
+func (j *judging) vetting(s Standing, satellite string) error {
 	age := j.c.Now.Sub(s.JoinedAt)
-	if !s.VettedAt.IsZero() || s.JoinedAt.IsZero() || s.VettingUnreadable || s.TotalAudits < storagenode.VettingAudits || age < storagenode.VettingAge+vettingPatience {
-		return
+	if !s.VettedAt.IsZero() || s.JoinedAt.IsZero() || s.VettingUnreadable || age < storagenode.VettingAge+vettingPatience {
+		return nil
+	}
+	if s.TotalAudits == 0 {
+		j.unseen("how many audits the node has had with "+satellite+" only its log says", codeVettingStuck)
+		return nil
+	}
+	if s.TotalAudits < storagenode.VettingAudits {
+		return nil
+	}
+	past, err := j.past(totalAudits, s.SatelliteID, vettingPatience+3*24*time.Hour)
+	if err != nil || !(past.at(vettingPatience) >= storagenode.VettingAudits) {
+		return err // it has had enough of them for less, or nobody knows
 	}
 	j.find(conditions.Finding{
 		Code: codeVettingStuck, Satellite: s.SatelliteID, Severity: conditions.Info, Title: "Vetting Takes Long on " + satellite,
 		Message: fmt.Sprintf("Node %s has %d audits and is %d days with %s, and is still not vetted. There is nothing to do at the node; ask in the forum if it lasts.", j.node.Name, s.TotalAudits, int(age.Hours()/24), satellite),
 		Value:   float64(s.TotalAudits), Threshold: storagenode.VettingAudits, Unit: "short",
 	})
+	return nil
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
@@ -422,13 +469,13 @@ func span(d time.Duration) string {
 	hours := int(d.Round(time.Hour) / time.Hour)
 	switch {
 	case hours < 1:
-		return "less than an hour of"
+		return "less than an hour"
 	case hours < 24:
-		return plural(hours, "hour") + " of"
+		return "about " + plural(hours, "hour")
 	case hours%24 == 0:
-		return plural(hours/24, "day") + " of"
+		return "about " + plural(hours/24, "day")
 	}
-	return plural(hours/24, "day") + " " + plural(hours%24, "hour") + " of"
+	return "about " + plural(hours/24, "day") + " " + plural(hours%24, "hour")
 }
 
 // past is what a score with one satellite was.
@@ -438,12 +485,12 @@ type past struct {
 	now    time.Time
 }
 
-// past reads the last 8 days of a score, hour by hour.
-func (j *judging) past(metric, satellite string) (past, error) {
+// past reads what was stored of a satellite for so long, hour by hour.
+func (j *judging) past(metric, satellite string, reach time.Duration) (past, error) {
 	wanted := store.NewColumn(metric, satelliteLabel, satellite)
 	result, err := j.c.Store.Read(j.ctx, store.Range{
 		Group: j.node.StoredAs(name), Columns: func(c store.Column) bool { return c == wanted },
-		From: j.c.Now.Add(-8 * 24 * time.Hour).UnixMilli(), To: j.c.Now.UnixMilli(), Step: time.Hour.Milliseconds(), Aggregate: store.Last,
+		From: j.c.Now.Add(-reach).UnixMilli(), To: j.c.Now.UnixMilli(), Step: time.Hour.Milliseconds(), Aggregate: store.Last,
 	})
 	if err != nil || len(result.Columns) == 0 {
 		return past{}, err
@@ -451,21 +498,26 @@ func (j *judging) past(metric, satellite string) (past, error) {
 	return past{times: result.Times, values: result.Values[0], now: j.c.Now}, nil
 }
 
+// at is what it was so long ago, or NaN.
+func (p past) at(ago time.Duration) float64 {
+	then := math.NaN()
+	for i, v := range p.values {
+		if p.times[i] > p.now.Add(-ago).UnixMilli() {
+			break
+		}
+		if v == v {
+			then = v
+		}
+	}
+	return then
+}
+
 // lower says whether a score is lower than it was so long ago. Where nothing that old is known,
 // the oldest that is counts.
 func (p past) lower(score float64, ago time.Duration) bool {
-	then := math.NaN()
-	at := p.now.Add(-ago).UnixMilli()
-	for i, v := range p.values {
-		if v != v {
-			continue
-		}
-		if then != then || p.times[i] <= at {
-			then = v
-		}
-		if p.times[i] > at {
-			break
-		}
+	then := p.at(ago)
+	for i := 0; then != then && i < len(p.values); i++ {
+		then = p.values[i]
 	}
 	return score < then-scoreRounding
 }

@@ -41,34 +41,48 @@ type heard struct {
 }
 
 // Listen gives an ear for one node's scores and audits.
-func (Concern) Listen(node concern.Node, from *store.Store) concern.Ear {
-	return ears{
-		&ear{node: node, from: from},
-		newAuditEar(node, from),
+func (c Concern) Listen(node concern.Node, from *store.Store) concern.Ear {
+	now := c.Now
+	if now == nil {
+		now = time.Now
 	}
+	return &ears{now: now, scores: ear{node: node, from: from}, audits: newAuditEar(node, from)}
 }
 
 // ears hear together.
-type ears []concern.Ear
+type ears struct {
+	now    func() time.Time
+	until  time.Time // lines up to here were found to be no later than our clock allows
+	scores ear
+	audits *auditEar
+}
+
+// maxAhead is how far a line's time may be ahead of our clock to be believed. One line of a
+// clock that is years ahead would else be the newest for years.
+const maxAhead = 24 * time.Hour
 
 // Hear takes one line.
-func (e ears) Hear(event *storagenode.Event) {
-	for _, one := range e {
-		one.Hear(event)
+func (e *ears) Hear(event *storagenode.Event) {
+	at := event.Time
+	if at.After(e.until) {
+		now := e.now()
+		if limit := now.Add(maxAhead); at.After(limit) {
+			at = now // what it says counts, its time does not
+		} else if e.until = at.Add(time.Minute); e.until.After(limit) {
+			e.until = limit
+		}
 	}
+	e.scores.hear(event, at)
+	e.audits.hear(event, at)
 }
 
 // Flush stores what was heard.
-func (e ears) Flush(into *store.Batch) error {
-	var err error
-	for _, one := range e {
-		err = errors.Join(err, one.Flush(into))
-	}
-	return err
+func (e *ears) Flush(into *store.Batch) error {
+	return errors.Join(e.scores.Flush(into), e.audits.Flush(into))
 }
 
-// Hear takes a line with scores.
-func (e *ear) Hear(event *storagenode.Event) {
+// hear takes a line with scores.
+func (e *ear) hear(event *storagenode.Event, at time.Time) {
 	if event.Kind != storagenode.ScoresUpdated && event.Kind != storagenode.ScoresWorsened {
 		return
 	}
@@ -77,7 +91,7 @@ func (e *ear) Hear(event *storagenode.Event) {
 		return
 	}
 	scores.Satellite = strings.Clone(scores.Satellite)
-	e.heard = append(e.heard, heard{event.Time, scores})
+	e.heard = append(e.heard, heard{at, scores})
 }
 
 // Flush stores what was heard as a poll's scores are: samples, each at its line's time,

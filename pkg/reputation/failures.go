@@ -3,6 +3,7 @@ package reputation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
@@ -110,12 +111,12 @@ func (j *judging) fellSilently(s Standing, satellite string) {
 	for i := len(s.Falls) - 1; i >= 0; i-- {
 		fall := s.Falls[i]
 		from := fall.Since.Add(-scoreDelay)
-		switch {
+		switch evidence := j.node.Evidence; {
 		case j.c.Now.Sub(fall.At) >= fallsKept:
 			continue
-		case j.node.Evidence.Since.After(from) || j.node.LogBehind > 0:
+		case evidence.Since.After(from) || evidence.Last[concern.AnyLine].Before(fall.At):
 			continue // what the log had of it is not known, or not read yet
-		case len(j.audits.failedSince(s.SatelliteID, from)) > 0:
+		case j.audits.countedSince(s.SatelliteID, from) > 0:
 			continue
 		}
 		j.find(conditions.Finding{
@@ -141,33 +142,91 @@ func (j *judging) slow(blind, mend string) error {
 		return nil
 	}
 	j.slowOnes() // those from before the level was changed, and those whose line has a duration
-	ended, canceled, err := j.audited(now.Add(-time.Hour), now)
+	return j.canceledOften()
+}
+
+// When so many audits of an hour are canceled that the satellites may be giving up.
+const (
+	enoughAudits     = 20
+	canceledShare    = 0.3
+	canceledMultiple = 3 // of the week's share
+)
+
+// canceledOften judges the hours that ended in the last 6 hours.
+func (j *judging) canceledOften() error {
+	now := j.c.Now
+	recent, err := j.audited(now.Add(-slowLasts-time.Hour), now)
+	if err != nil || !slices.ContainsFunc(recent.times, func(at int64) bool { return recent.hour(at).often() }) {
+		return err // as nearly always: the week need not be read
+	}
+	week, err := j.audited(now.Add(-7*24*time.Hour-slowLasts), now)
 	if err != nil {
 		return err
 	}
-	const (
-		enough   = 20
-		share    = 0.3
-		multiple = 3
-	)
-	if ended < enough || canceled < share*ended {
+	slots := recent.times
+	for i := len(slots) - 1; i >= 0; i-- {
+		ends := time.UnixMilli(slots[i]).Add(auditSlot)
+		hour := week.hour(slots[i])
+		if !hour.often() || now.Sub(ends) >= slowLasts {
+			continue
+		}
+		usual := week.between(ends.Add(-7*24*time.Hour).UnixMilli(), ends.Add(-time.Hour).UnixMilli())
+		if usual.ended < enoughAudits {
+			j.unseen("many audits are canceled, but how many usually are is not known yet; log.level: debug would show which are slow", codeAuditSlow)
+			return nil
+		}
+		if hour.share() < canceledMultiple*usual.share() {
+			continue
+		}
+		if ends.After(now) {
+			ends = now
+		}
+		j.find(conditions.Finding{
+			Code: codeAuditSlow, Severity: conditions.Warning, Title: "Audits Are Canceled on " + j.node.Name,
+			Message: fmt.Sprintf("%.0f of %.0f audits of node %s were canceled in the hour until %s (%.0f%%, usually %.0f%%): the satellites may be giving up on slow answers. Check the load and the health of the disk; log.level: debug would show which are slow.",
+				hour.canceled, hour.ended, j.node.Name, clock(ends), 100*hour.share(), 100*usual.share()),
+			Value: 100 * hour.share(), Threshold: 100 * canceledShare, Unit: "percent",
+			Since: time.UnixMilli(slots[i]).UTC(), Last: time.UnixMilli(slots[i]).UTC(),
+		})
 		return nil
 	}
-	weekEnded, weekCanceled, err := j.audited(now.Add(-7*24*time.Hour), now.Add(-time.Hour))
-	if err != nil || weekEnded > 0 && canceled/ended < multiple*weekCanceled/weekEnded {
-		return err
-	}
-	usual := 0.0
-	if weekEnded > 0 {
-		usual = 100 * weekCanceled / weekEnded
-	}
-	j.find(conditions.Finding{
-		Code: codeAuditSlow, Severity: conditions.Warning, Title: "Audits Are Canceled on " + j.node.Name,
-		Message: fmt.Sprintf("%.0f of %.0f audits of node %s were canceled in the last hour (%.0f%%, usually %.0f%%): the satellites may be giving up on slow answers. Check the load and the health of the disk; log.level: debug would show which are slow.",
-			canceled, ended, j.node.Name, 100*canceled/ended, usual),
-		Value: 100 * canceled / ended, Threshold: 100 * share, Unit: "percent", Since: now.Truncate(auditSlot), Last: now.Truncate(auditSlot),
-	})
 	return nil
+}
+
+// auditCounts are the audits that ended, by slot.
+type auditCounts struct {
+	times           []int64
+	ended, canceled []float64
+}
+
+// counted are the audits of a time.
+type counted struct{ ended, canceled float64 }
+
+func (c counted) share() float64 {
+	if c.ended == 0 {
+		return 0
+	}
+	return c.canceled / c.ended
+}
+
+// often says whether there were enough of them, and many were canceled.
+func (c counted) often() bool { return c.ended >= enoughAudits && c.share() >= canceledShare }
+
+// hour is the hour that a slot ends.
+func (a auditCounts) hour(slot int64) counted {
+	end := slot + auditSlot.Milliseconds()
+	return a.between(end-time.Hour.Milliseconds(), end)
+}
+
+// between are the slots that begin in a time.
+func (a auditCounts) between(from, to int64) (c counted) {
+	for i, at := range a.times {
+		if at >= from && at < to {
+			c.ended += a.ended[i]
+			c.canceled += a.canceled[i]
+		}
+	}
+	return c
 }
 
 // slowOnes judges the audits that are known to be slow.
@@ -204,26 +263,24 @@ func (j *judging) slowOnes() {
 }
 
 // audited counts the audits that ended, and that were canceled, in a time.
-func (j *judging) audited(from, to time.Time) (ended, canceled float64, err error) {
+func (j *judging) audited(from, to time.Time) (auditCounts, error) {
 	result, err := j.c.Store.Read(j.ctx, store.Range{Group: j.node.StoredAs(auditsName), From: from.Truncate(auditSlot).UnixMilli(), To: to.UnixMilli()})
 	if err != nil {
-		return 0, 0, err
+		return auditCounts{}, err
 	}
+	counts := auditCounts{times: result.Times, ended: make([]float64, len(result.Times)), canceled: make([]float64, len(result.Times))}
 	for i, column := range result.Columns {
-		var sum float64
-		for _, v := range result.Values[i] {
+		into := counts.ended
+		if column == canceledAudits {
+			into = counts.canceled
+		}
+		for row, v := range result.Values[i] {
 			if v == v {
-				sum += v
+				into[row] = v
 			}
 		}
-		switch column {
-		case endedAudits:
-			ended = sum
-		case canceledAudits:
-			canceled = sum
-		}
 	}
-	return ended, canceled, nil
+	return counts, nil
 }
 
 // Testify tells of the scores and of the audits of a time.

@@ -22,7 +22,9 @@ import (
 const name = "reputation"
 
 // Concern is the reputation concern; it has no state of its own.
-type Concern struct{}
+type Concern struct {
+	Now func() time.Time // nil: time.Now
+}
 
 // Standing is a node's latest known standing with one satellite. Scores are
 // percent.
@@ -67,7 +69,12 @@ const (
 func (s *Standing) noteFall(before Standing) {
 	s.Falls = slices.DeleteFunc(slices.Clone(before.Falls), func(f Fall) bool { return s.Timestamp.Sub(f.At) > fallsKept })
 	if s.Audit < before.Audit-scoreRounding {
-		s.Falls = append(s.Falls, Fall{Since: before.Timestamp, At: s.Timestamp, From: before.Audit, To: s.Audit})
+		since := before.Timestamp
+		if heard := before.HeardAt; !heard.IsZero() && since.Sub(heard) > scoreDelay && since.Sub(heard) < fallsKept {
+			// The node has repeated it since then, because its satellite gave it no other.
+			since = heard
+		}
+		s.Falls = append(s.Falls, Fall{Since: since, At: s.Timestamp, From: before.Audit, To: s.Audit})
 	}
 	s.Falls = s.Falls[max(0, len(s.Falls)-fallsMost):]
 }
