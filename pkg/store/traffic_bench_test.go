@@ -49,8 +49,11 @@ func trafficFlows() (flows []trafficFlow) {
 			for _, outcome := range outcomes {
 				labels := []string{"satellite", satellite, "action", action.name, "outcome", outcome.name}
 				flow := trafficFlow{
-					operations: NewColumn("operations", labels...), bytes: NewColumn("bytes", labels...), busy: NewColumn("busy_milliseconds", labels...),
+					operations: NewColumn("operations", labels...), bytes: NewColumn("bytes", labels...),
 					perMinute: of * outcome.share * action.perMinute, unit: outcome.unit, seconds: 1.5,
+				}
+				if outcome.name == "success" { // durations are those of all outcomes
+					flow.busy = NewColumn("busy", labels[:4]...)
 				}
 				for class := range flow.sizes {
 					flow.sizes[class] = NewColumn("sizes", append(labels[:len(labels):len(labels)], "size", fmt.Sprint(class))...)
@@ -86,8 +89,8 @@ func addTraffic(batch *Batch, random *rand.Rand, flows []trafficFlow, at time.Ti
 		}
 		bytes := n * 400_000 * (1 + random.NormFloat64()/math.Sqrt(n)/2)
 		counted = append(counted, Sample{f.operations, n}, Sample{f.bytes, max(1, math.Round(bytes/f.unit)) * f.unit})
-		if durations {
-			busy := n * f.seconds * 1000 * (1 + random.NormFloat64()/math.Sqrt(n)/2)
+		if durations && f.busy != "" {
+			busy := n * f.seconds * 10 * (1 + random.NormFloat64()/math.Sqrt(n)/2)
 			counted = append(counted, Sample{f.busy, max(1, math.Round(busy))})
 		}
 		if sizes {

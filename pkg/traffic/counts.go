@@ -143,7 +143,7 @@ func (a *answer) count(of func(group) *steps, node string, column store.Column, 
 	outcome := column.Label(outcomeLabel)
 	selected := a.outcomes.Matches(outcome)
 	metric := column.Metric()
-	if !selected && (metric != operationsColumn || a.by(byOutcome)) {
+	if !selected && metric != busyColumn && (metric != operationsColumn || a.by(byOutcome)) {
 		return
 	}
 	counts := of(a.groupOf(node, column)).counts

@@ -102,7 +102,7 @@ func (e *ear) Hear(event *storagenode.Event) {
 		}
 		if e.inFlight != nil {
 			if began, ok := e.inFlight.end(event); ok {
-				e.busy(place, began, event.Time)
+				e.busy(e.place(event, storagenode.NoOutcome), began, event.Time)
 			}
 		}
 	case storagenode.NodeStart:
@@ -222,7 +222,7 @@ func (e *ear) close(m *minute) {
 		c, columns := &m.cells[place], e.columnsOf(int(place))
 		add(columns.operations, float64(c.operations))
 		add(columns.bytes, float64(c.bytes))
-		add(columns.busy, float64(c.busy.Milliseconds()))
+		add(columns.busy, float64(c.busy.Round(busyUnit)/busyUnit))
 		for class, count := range c.sizes {
 			if count > 0 {
 				r.sizes = append(r.sizes, store.Sample{Column: columns.sizes[class], Value: float64(count)})
@@ -245,12 +245,12 @@ func (e *ear) columnsOf(place int) *cellColumns {
 	outcome := within % outcomes
 	if outcome == int(storagenode.NoOutcome) {
 		columns.operations = store.NewColumn(startedColumn, labels...)
+		columns.busy = store.NewColumn(busyColumn, labels...)
 		return columns
 	}
 	labels = append(labels, outcomeLabel, outcomeNames[outcome])
 	columns.operations = store.NewColumn(operationsColumn, labels...)
 	columns.bytes = store.NewColumn(bytesColumn, labels...)
-	columns.busy = store.NewColumn(busyColumn, labels...)
 	for class := range columns.sizes {
 		columns.sizes[class] = store.NewColumn(sizesColumn, append(labels[:len(labels):len(labels)], sizeLabel, sizeClasses[class].stored)...)
 	}

@@ -31,7 +31,7 @@ const (
 // counts are what was counted of a group of transfers in some time.
 type counts struct {
 	operations, bytes float64
-	busy              float64 // milliseconds
+	busy              float64 // in busyUnits
 	ended, succeeded  float64 // of all outcomes, whichever are selected
 	sizes             [len(sizeClasses)]float64
 }
@@ -84,8 +84,9 @@ var metrics = []metric{
 	},
 	{
 		name: "concurrent_transfers", title: "concurrent transfers", needs: starts,
-		of:     func(c counts, seconds float64) float64 { return c.busy / 1000 / seconds },
-		config: func() *data.FieldConfig { return countConfig("short", 1) },
+		of:         func(c counts, seconds float64) float64 { return c.busy * busyUnit.Seconds() / seconds },
+		ofOutcomes: true,
+		config:     func() *data.FieldConfig { return countConfig("short", 1) },
 	},
 }
 

@@ -56,12 +56,16 @@ func (Concern) Listen(node concern.Node, _ *store.Store) concern.Ear {
 const (
 	operationsColumn = "operations"
 	bytesColumn      = "bytes"
-	busyColumn       = "busy_milliseconds" // the transfers' durations, added up
+	busyColumn       = "busy" // the transfers' durations, added up, in busyUnits; of all outcomes
 	startedColumn    = "started"
 
 	linesColumn         = "lines"          // of any kind
 	transferLinesColumn = "transfer_lines" // finished transfers
 	restartsColumn      = "restarts"
+
+	// busyUnit is coarse because it changes every minute: what is finer costs memory, and a
+	// log has whole seconds.
+	busyUnit = 100 * time.Millisecond
 
 	sizesColumn = "operations" // in the group of sizes: of one size class
 )
