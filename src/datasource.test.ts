@@ -65,8 +65,32 @@ describe('StorjDataSource', () => {
       ...query,
       nodes: ['attic-1', 'cellar', 'other'],
       satellites: ['us1'],
-      groupBy: [],
     });
+  });
+
+  it('takes regular expressions and All in the lists whose entries are known', () => {
+    variables.all = '$__all';
+    variables.kind = ['GET', 'PUT'];
+    const apply = (query: Partial<StorjQuery>) =>
+      makeDataSource().applyTemplateVariables({ refId: 'A', ...query }, {}) as StorjQuery;
+    const traffic = apply({
+      queryType: 'traffic',
+      metrics: ['/_per_second$/'],
+      actions: ['/REPAIR/', '$kind'],
+      outcomes: ['$all'],
+      groupBy: ['node', '$unknown'],
+    });
+    expect(traffic.metrics).toEqual(['operations_per_second', 'bytes_per_second']);
+    expect(traffic.actions).toEqual(['GET_REPAIR', 'PUT_REPAIR', 'GET', 'PUT']);
+    expect(traffic.outcomes).toEqual([]);
+    // The back end says what is wrong with these.
+    expect(traffic.groupBy).toEqual(['node', '$unknown']);
+    expect(apply({ queryType: 'traffic', metrics: ['/nothing/', '/(/'] }).metrics).toEqual(['/nothing/', '/(/']);
+    expect(apply({ queryType: 'live', kinds: ['$all'] }).kinds).toContain('log');
+    expect(apply({ queryType: 'conditions', kinds: ['/^suspension/'] }).kinds).toEqual([
+      'suspension_critical',
+      'suspension_risk',
+    ]);
   });
 
   it('takes its own reference along into Explore', () => {
@@ -85,6 +109,9 @@ describe('StorjDataSource', () => {
     // A new query: the default.
     [{}, true],
     [{ hide: true }, false],
+    [{ queryType: 'live', kinds: ['traffic'] }, true],
+    // Nothing is asked for, which is no error while it is being chosen.
+    [{ queryType: 'live' }, false],
   ])('runs %j: %s', (query, runs) => {
     expect(makeDataSource().filterQuery({ refId: 'A', ...query } as StorjQuery)).toBe(runs);
   });
@@ -104,10 +131,10 @@ describe('StorjDataSource', () => {
 
   it.each([[CoreApp.PanelEditor], [CoreApp.Explore]])('adds nothing to a query that has a type, in %s', (app) => {
     expect(asRun({ queryType: 'nodes' }, app).format).toBeUndefined();
-    expect(asRun({ queryType: 'nodes' }, app).metrics).toEqual([]);
+    expect(asRun({ queryType: 'nodes' }, app).metrics).toBeUndefined();
     expect(asRun({ queryType: 'reputation' }, app).format).toBeUndefined();
     // Which means all of them.
-    expect(asRun({ queryType: 'reputation' }, app).metrics).toEqual([]);
+    expect(asRun({ queryType: 'reputation' }, app).metrics).toBeUndefined();
   });
 
   it('gives an alert rule its number at once', () => {
@@ -123,11 +150,21 @@ describe('StorjDataSource', () => {
     };
     expect(asRun(nodes)).toMatchObject({ format: 'table', metrics: [], satellites: [] });
     expect(asRun({ queryType: 'nodes', format: 'chart' as never }).format).toBe('chart');
-    expect(asRun({ queryType: 'traffic' as never, format: 'timeseries' }).format).toBe('timeseries');
+    expect(asRun({ queryType: 'weather' as never, format: 'timeseries' }).format).toBe('timeseries');
   });
 
-  it('offers annotations', () => {
-    expect(makeDataSource().annotations).toBeDefined();
+  it('marks events by default, and of what is asked for nothing that cannot be marked', () => {
+    const { getDefaultQuery, prepareQuery } = makeDataSource().annotations!;
+    const asked = (target?: Partial<StorjQuery>) => prepareQuery!({ target } as never);
+    expect(getDefaultQuery!()).toMatchObject({ queryType: 'events', format: 'annotations' });
+    expect(asked()).toMatchObject({ refId: 'Anno', queryType: 'events', format: 'annotations' });
+    expect(asked({ refId: 'X', queryType: 'conditions', kinds: ['blind'] })).toMatchObject({
+      refId: 'X',
+      queryType: 'conditions',
+      kinds: ['blind'],
+      format: 'annotations',
+    });
+    expect(asked({ refId: 'X', queryType: 'reputation', format: 'table' })).toMatchObject({ format: 'table' });
   });
 
   it('lists the dashboard’s variables', () => {
@@ -185,6 +222,16 @@ describe('variables', () => {
     expect(toVariableQuery(undefined)).toMatchObject({ queryType: 'nodes' });
   });
 
+  it.each([
+    ['conditions', 'audit_failed'],
+    ['actions', 'GET_AUDIT'],
+    ['outcomes', 'canceled'],
+  ])('are the %s', async (queryType, one) => {
+    await expect(values({ refId: 'V', queryType })).resolves.toContainEqual({ text: one, value: one });
+    await expect(values(queryType)).resolves.toContainEqual({ text: one, value: one });
+    expect(mockFetch).not.toHaveBeenCalled();
+  });
+
   it('fail when the back end fails', async () => {
     mockFetch.mockImplementation(() => {
       throw new Error('the plugin is not running');
@@ -195,8 +242,80 @@ describe('variables', () => {
   it.each([
     ['Nodes', { queryType: 'nodes' }],
     ['Satellites', { queryType: 'satellites' }],
+    ['Conditions', { queryType: 'conditions' }],
     ['Satellites of $node', { queryType: 'satellites', nodes: ['$node'] }],
   ])('read "%s"', (text, query) => {
     expect(variableText({ refId: 'V', ...query } as never)).toBe(text);
+  });
+});
+
+describe('ad hoc filters', () => {
+  const source = makeDataSource();
+  const asked = async (query: Partial<StorjQuery>, filters: Array<[string, string, string | string[]]>) => {
+    mockFetch.mockImplementation(({ url, data }) => {
+      if (url.includes('/api/ds/query')) {
+        return of({ data: { results: { A: { frames: [], refId: data.queries[0].refId } } } });
+      }
+      return of({ data: url.endsWith('/nodes') ? NODES : SATELLITES });
+    });
+    const request = {
+      targets: [{ refId: 'A', ...query }],
+      scopedVars: {},
+      filters: filters.map(([key, operator, value]) => ({
+        key,
+        operator,
+        ...(Array.isArray(value) ? { value: value[0], values: value } : { value }),
+      })),
+    };
+    await lastValueFrom(source.query(request as never));
+    return mockFetch.mock.calls.map(([{ data }]) => data?.queries?.[0]).find(Boolean) as StorjQuery;
+  };
+
+  it('can be by node, satellite, action and outcome', async () => {
+    expect((await source.getTagKeys()).map(({ text }) => text)).toEqual(['node', 'satellite', 'action', 'outcome']);
+    expect((await source.getTagValues({ key: 'node' })).map(({ text }) => text)).toEqual(['attic-1', 'cellar']);
+    expect((await source.getTagValues({ key: 'satellite' })).map(({ text }) => text)).toEqual(['eu1', 'us1']);
+    expect((await source.getTagValues({ key: 'action' })).map(({ text }) => text)).toContain('GET_AUDIT');
+    expect((await source.getTagValues({ key: 'outcome' })).map(({ text }) => text)).toContain('failed');
+    expect(await source.getTagValues({ key: 'other' })).toEqual([]);
+  });
+
+  const reputation: Partial<StorjQuery> = { queryType: 'reputation' };
+  const traffic: Partial<StorjQuery> = { queryType: 'traffic' };
+  const nothing = ['/[^\\s\\S]/'];
+  it.each<[string, Partial<StorjQuery>, Array<[string, string, string | string[]]>, Partial<StorjQuery>]>([
+    ['one node', reputation, [['node', '=', 'cellar']], { nodes: ['cellar'] }],
+    ['all but one', reputation, [['node', '!=', 'cellar']], { nodes: ['attic-1'] }],
+    ['a pattern', reputation, [['node', '=~', '^att']], { nodes: ['attic-1'] }],
+    ['all but a pattern', reputation, [['node', '!~', '^att']], { nodes: ['cellar'] }],
+    ['one of several', reputation, [['node', '=|', ['cellar', 'gone']]], { nodes: ['cellar'] }],
+    ['none of several', reputation, [['node', '!=|', ['cellar', 'attic-1']]], { nodes: nothing }],
+    ['what the query selects too', { ...reputation, nodes: ['/^att/'] }, [['node', '=', 'cellar']], { nodes: nothing }],
+    ['a name that nobody has', reputation, [['node', '=', 'gone']], { nodes: nothing }],
+    ['a satellite by its id', reputation, [['satellite', '=', SATELLITES[0].id]], { satellites: ['us1'] }],
+    [
+      'two of them',
+      reputation,
+      [
+        ['node', '=', 'cellar'],
+        ['satellite', '!=', 'us1'],
+      ],
+      { nodes: ['cellar'], satellites: ['eu1'] },
+    ],
+    [
+      'an action',
+      { ...traffic, actions: ['/^GET/'] },
+      [['action', '!=', 'GET']],
+      { actions: ['GET_AUDIT', 'GET_REPAIR'] },
+    ],
+    ['an outcome', traffic, [['outcome', '=', 'failed']], { outcomes: ['failed'] }],
+  ])('choose %s', async (_, query, filters, expected) => {
+    expect(await asked(query, filters)).toMatchObject(expected);
+  });
+
+  it('do nothing where the query has no such thing, or no value is chosen yet', async () => {
+    expect(await asked({ queryType: 'nodes' }, [['action', '=', 'GET']])).not.toHaveProperty('actions');
+    expect((await asked(reputation, [['node', '=', '']])).nodes).toEqual([]);
+    expect((await asked(reputation, [['weather', '=', 'fine']])).nodes).toEqual([]);
   });
 });

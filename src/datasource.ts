@@ -1,14 +1,33 @@
 import {
-  CoreApp,
+  type AdHocVariableFilter,
+  type CoreApp,
+  type DataQueryRequest,
+  type DataQueryResponse,
   type DataSourceInstanceSettings,
   type LegacyMetricFindQueryOptions,
   type MetricFindValue,
   type ScopedVars,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
+import { from, type Observable, switchMap } from 'rxjs';
 
-import { expandList } from './interpolation';
-import { complete, defaultQuery, queryText } from './queryModel';
+import { ALWAYS_KNOWN, FILTER_KEYS, type KnownNames, withFilters } from './adhocFilters';
+import { annotationSupport } from './annotations';
+import { expandList, expandPatterns } from './interpolation';
+import {
+  ACTIONS,
+  asksNothing,
+  type Choice,
+  complete,
+  CONDITIONS,
+  defaultQuery,
+  isAlerting,
+  KNOWN_LISTS,
+  listOf,
+  OUTCOMES,
+  queryText,
+  queryTypeOf,
+} from './queryModel';
 import {
   type NodeInfo,
   type SatelliteInfo,
@@ -26,7 +45,7 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
     private readonly templateSrv: TemplateSrv = getTemplateSrv()
   ) {
     super(instanceSettings);
-    this.annotations = {};
+    this.annotations = annotationSupport;
     this.variables = new StorjVariableSupport(this);
   }
 
@@ -35,34 +54,65 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
    * format and metrics on a query that is complete without them. So there it is empty, and complete() fills new queries.
    */
   getDefaultQuery(app: CoreApp): Partial<StorjQuery> {
-    return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting ? defaultQuery(app) : {};
+    return isAlerting(app) ? defaultQuery(app) : {};
   }
 
   filterQuery(query: StorjQuery): boolean {
-    return !query.hide;
+    return !query.hide && !asksNothing(query);
+  }
+
+  query(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {
+    const keys = request.filters?.map(({ key }) => key) ?? [];
+    if (!keys.some((key) => key === 'node' || key === 'satellite')) {
+      return super.query(request);
+    }
+    // A filter leaves some out of all there are, so these have to be known first.
+    return from(this.learnNames()).pipe(switchMap(() => super.query(request)));
   }
 
   getQueryDisplayText(query: StorjQuery): string {
     return queryText(complete(query));
   }
 
-  applyTemplateVariables(given: StorjQuery, scopedVars: ScopedVars): StorjQuery {
+  applyTemplateVariables(given: StorjQuery, scopedVars: ScopedVars, filters?: AdHocVariableFilter[]): StorjQuery {
     const query = complete(given);
     const expand = (list?: string[]) => expandList(list, this.replace, scopedVars);
-    return {
-      ...query,
-      nodes: expand(query.nodes),
-      satellites: expand(query.satellites),
-      metrics: expand(query.metrics),
-      groupBy: expand(query.groupBy),
-    };
+    const expanded: StorjQuery = { ...query, nodes: expand(query.nodes), satellites: expand(query.satellites) };
+    for (const list of KNOWN_LISTS.filter((list) => query[list])) {
+      const choices = listOf(queryTypeOf(query), list)?.choices.map(({ value }) => value) ?? [];
+      const entries = expandPatterns(expand(query[list]), choices);
+      // Of the live streams none means none, so the All of a variable has to name them.
+      const all = list === 'kinds' && query.queryType === 'live' && query.kinds?.length && entries.length === 0;
+      expanded[list] = all ? choices : entries;
+    }
+    return withFilters(expanded, filters, this.known);
   }
 
-  interpolateVariablesInQueries(queries: StorjQuery[], scopedVars: ScopedVars): StorjQuery[] {
+  interpolateVariablesInQueries(
+    queries: StorjQuery[],
+    scopedVars: ScopedVars,
+    filters?: AdHocVariableFilter[]
+  ): StorjQuery[] {
     return queries.map((query) => ({
-      ...this.applyTemplateVariables(query, scopedVars),
+      ...this.applyTemplateVariables(query, scopedVars, filters),
       datasource: this.getRef(),
     }));
+  }
+
+  /** By what an ad hoc filter can choose. */
+  async getTagKeys(): Promise<MetricFindValue[]> {
+    return FILTER_KEYS.map((key) => ({ text: key, value: key }));
+  }
+
+  async getTagValues({ key }: { key: string }): Promise<MetricFindValue[]> {
+    const kinds: Record<string, StorjVariableQuery['queryType']> = {
+      node: 'nodes',
+      satellite: 'satellites',
+      action: 'actions',
+      outcome: 'outcomes',
+    };
+    const queryType = kinds[key];
+    return queryType ? this.metricFindQuery({ refId: 'values', queryType }) : [];
   }
 
   /** The names of the dashboard's variables, each with its dollar. */
@@ -83,15 +133,52 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
     options?: LegacyMetricFindQueryOptions
   ): Promise<MetricFindValue[]> {
     const { queryType, nodes } = toVariableQuery(query);
-    if (queryType === 'nodes') {
-      return (await this.getNodes()).map(({ name }) => ({ text: name, value: name }));
+    switch (queryType) {
+      case 'nodes':
+        return (await this.getNodes()).map(({ name }) => ({ text: name, value: name }));
+      case 'conditions':
+        return valuesOf(CONDITIONS);
+      case 'actions':
+        return valuesOf(ACTIONS);
+      case 'outcomes':
+        return valuesOf(OUTCOMES);
+      default:
     }
     const satellites = await this.getSatellites(expandList(nodes, this.replace, options?.scopedVars));
     const names = [...new Set(satellites.map(({ id, name }) => name || id))].sort();
     return names.map((name) => ({ text: name, value: name }));
   }
 
+  private known: KnownNames = ALWAYS_KNOWN;
+  private learning?: { at: number; done: Promise<void> };
+
+  /** Asks for the names that filters choose from; not for each panel of a dashboard again. */
+  private learnNames(): Promise<void> {
+    if (!this.learning || Date.now() - this.learning.at > NAMES_STAY_MS) {
+      const done = Promise.all([this.getNodes(), this.getSatellites()]).then(
+        ([nodes, satellites]) => {
+          this.known = {
+            ...ALWAYS_KNOWN,
+            nodes: nodes.map(({ name }) => [name]),
+            satellites: satellites.map(({ id, name }) => (name && name !== id ? [name, id] : [id])),
+          };
+        },
+        // The query itself says why there is no answer.
+        () => undefined
+      );
+      this.learning = { at: Date.now(), done };
+    }
+    return this.learning.done;
+  }
+
   private readonly replace: TemplateSrv['replace'] = (...args) => this.templateSrv.replace(...args);
+}
+
+const NAMES_STAY_MS = 30_000;
+
+/** Their codes are also what a panel shows. */
+function valuesOf(choices: Choice[]): MetricFindValue[] {
+  return choices.map(({ value }) => ({ text: value, value }));
 }
 
 // Grafana shows a resource error as a pop-up by default; here the caller says it in its place.

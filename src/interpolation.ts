@@ -72,3 +72,36 @@ function meansAll(value: string): boolean {
     value === '$__all' || value === '.*' || value === '.+' || value === '*' || value === '/.*/' || value === '/.+/'
   );
 }
+
+/** The entries with regular expressions replaced by the known names that they match. One that matches none stays. */
+export function expandPatterns(entries: string[], known: string[]): string[] {
+  const expanded = entries.flatMap((entry) => {
+    const pattern = patternOf(entry);
+    const matched = pattern ? known.filter((name) => pattern.test(name)) : [];
+    return matched.length > 0 ? matched : [entry];
+  });
+  return [...new Set(expanded)];
+}
+
+/** Whether one of a thing's names is among the entries of a list. An empty list selects all. */
+export function selects(entries: string[] | undefined, names: string[]): boolean {
+  if (!entries?.length) {
+    return true;
+  }
+  return entries.some((entry) => {
+    const pattern = patternOf(entry);
+    return names.some((name) => (pattern ? pattern.test(name) : name === entry));
+  });
+}
+
+/** A pattern that the browser cannot read is left to the back end, which says what is wrong with it. */
+function patternOf(entry: string): RegExp | undefined {
+  if (!isRegex(entry) || entry.length < 3) {
+    return undefined;
+  }
+  try {
+    return new RegExp(entry.slice(1, -1));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,7 +1,7 @@
 import { CoreApp } from '@grafana/data';
 
 import { EXAMPLES } from './components/QueryEditorHelp';
-import { defaultQuery, METRICS, QUERY_TYPES, queryText, withQueryType } from './queryModel';
+import { defaultQuery, FORMATS, METRICS, QUERY_TYPES, queryText, withQueryType } from './queryModel';
 import { type StorjQuery } from './types';
 
 const query = (part: Partial<StorjQuery>): StorjQuery => ({ refId: 'A', ...part });
@@ -25,7 +25,26 @@ describe('queryText', () => {
       { queryType: 'reputation', format: 'table', metrics: ['audit_score_percent'] },
     ],
     ['Nodes · a, b, c, d and 2 more', { queryType: 'nodes', nodes: ['a', 'b', 'c', 'd', 'e', 'f'] }],
-    ['Unknown query type "traffic"', { queryType: 'traffic' as never }],
+    [
+      'Traffic · success · all nodes · all satellites · GET, /REPAIR/ · failed · by node, action · time series',
+      {
+        queryType: 'traffic',
+        metrics: ['success_percent'],
+        actions: ['GET', '/REPAIR/'],
+        outcomes: ['failed'],
+        groupBy: ['node', 'action'],
+      },
+    ],
+    [
+      'Traffic · bytes · all nodes · all satellites · total · instant',
+      { queryType: 'traffic', metrics: ['bytes'], groupBy: ['total'], format: 'instant' },
+    ],
+    [
+      'Conditions · failed audit, log silent · all nodes · all satellites · severity',
+      { queryType: 'conditions', kinds: ['audit_failed', 'log_silent'] },
+    ],
+    ['Live · log · attic-1', { queryType: 'live', kinds: ['log'], nodes: ['attic-1'] }],
+    ['Unknown query type "weather"', { queryType: 'weather' as never }],
   ])('reads "%s"', (text, part) => {
     expect(queryText(query(part))).toBe(text);
   });
@@ -49,6 +68,38 @@ describe('withQueryType', () => {
     const after = withQueryType(query({ queryType: 'nodes', format: 'table' }), 'reputation');
     expect(after.metrics).toContain('audit_score_percent');
     expect(after.format).toBe('table');
+  });
+});
+
+describe('the types', () => {
+  it.each(QUERY_TYPES.map((type) => [type.value, type] as const))('%s can be asked as it begins', (_, type) => {
+    for (const app of [CoreApp.PanelEditor, CoreApp.UnifiedAlerting]) {
+      const begun = withQueryType(query({ queryType: 'reputation', kinds: ['nonsense'] }), type.value, app);
+      expect(type.formats).toContain(begun.format);
+      expect(begun.kinds ?? []).not.toContain('nonsense');
+      expect(queryText(begun)).toContain(type.label);
+      for (const metric of begun.metrics ?? []) {
+        expect(type.metrics).toContain(metric);
+      }
+    }
+  });
+
+  it('have names for all their metrics and formats', () => {
+    for (const type of QUERY_TYPES) {
+      expect(METRICS.filter(({ value }) => type.metrics.includes(value))).toHaveLength(type.metrics.length);
+      expect(FORMATS.filter(({ value }) => type.formats.includes(value))).toHaveLength(type.formats.length);
+    }
+  });
+
+  it('give an alert rule one number at a time', () => {
+    const panel = query({ queryType: 'nodes', format: 'table' });
+    expect(withQueryType(panel, 'traffic', CoreApp.UnifiedAlerting).metrics).toHaveLength(1);
+    expect(
+      withQueryType(query({ queryType: 'nodes', format: 'text' }), 'traffic', CoreApp.UnifiedAlerting).format
+    ).toBe('instant');
+    expect(
+      withQueryType(query({ queryType: 'reputation', format: 'instant' }), 'conditions', CoreApp.UnifiedAlerting).format
+    ).toBe('severity');
   });
 });
 

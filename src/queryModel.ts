@@ -1,8 +1,12 @@
 import { CoreApp } from '@grafana/data';
 
-import { type QueryFormat, type QueryType, type StorjQuery } from './types';
+import table from './queryTypes.json';
+import { type QueryFilter, type QueryFormat, type QueryType, type StorjQuery } from './types';
 
-/** What the editor offers: query types, their metrics and formats, and how a query reads in one line. */
+/**
+ * What the editor offers: query types, their metrics and formats, and how a query reads in one line. What there is stands
+ * in queryTypes.json, which a test of the back end holds against what it answers.
+ */
 
 export interface Choice<T extends string = string> {
   value: T;
@@ -10,92 +14,109 @@ export interface Choice<T extends string = string> {
   description: string;
 }
 
-export const METRICS: Choice[] = [
-  {
-    value: 'audit_score_percent',
-    label: 'Audit score',
-    description: 'Audits passed. A satellite disqualifies the node at 96 % or below, for ever.',
-  },
-  {
-    value: 'suspension_score_percent',
-    label: 'Suspension score',
-    description: 'Audits without an unknown error. Suspended at 60 % or below, until it is above again.',
-  },
-  {
-    value: 'online_score_percent',
-    label: 'Online score',
-    description: 'Seen online over the last 30 days. Suspended below 60 %.',
-  },
-  {
-    value: 'failed_audits_left',
-    label: 'Failed audits left',
-    description: 'Failed audits in a row until the node is disqualified.',
-  },
-  {
-    value: 'downtime_left_seconds',
-    label: 'Downtime left',
-    description: 'Time the node may be offline until it is suspended.',
-  },
-  {
-    value: 'vetting_progress_percent',
-    label: 'Vetting progress',
-    description: '100 audits and 21 days of age make a vetted node.',
-  },
-  { value: 'disqualified', label: 'Disqualified', description: '1 when the satellite has disqualified the node.' },
-  { value: 'suspended', label: 'Suspended', description: '1 when suspended for unknown audit errors.' },
-  { value: 'offline_suspended', label: 'Offline suspended', description: '1 when suspended for being offline.' },
-  { value: 'vetted', label: 'Vetted', description: '1 when the satellite has vetted the node.' },
-  { value: 'health_percent', label: 'Node health', description: 'One number for each node, over all its satellites.' },
-];
+export interface QueryTypeChoice extends Choice<QueryType> {
+  /** The first is the back end's default. */
+  formats: QueryFormat[];
+  metrics: string[];
+  groupBy: string[];
+  filters: QueryFilter[];
+  satellites: boolean;
+}
 
-/** Of the metrics, those that rise as things get worse. All others fall. */
+export const QUERY_TYPES = table.types as QueryTypeChoice[];
+export const FORMATS = table.formats as Array<Choice<QueryFormat>>;
+export const METRICS: Choice[] = table.metrics;
+export const ACTIONS: Choice[] = table.actions;
+export const OUTCOMES: Choice[] = table.outcomes;
+export const CONDITIONS: Choice[] = table.conditions;
+
+/** The lists of a query whose entries are known beforehand. */
+export type KnownList = 'metrics' | 'groupBy' | QueryFilter;
+export const KNOWN_LISTS: KnownList[] = ['metrics', 'groupBy', 'actions', 'outcomes', 'kinds'];
+
+const KINDS: Partial<Record<QueryType, { label: string; all: string; choices: Choice[] }>> = {
+  conditions: { label: 'Conditions', all: 'All conditions', choices: table.conditions },
+  events: { label: 'Kinds of events', all: 'All kinds', choices: table.events },
+  live: { label: 'Stream', all: 'Choose a stream', choices: table.live },
+};
+
+export interface ListChoice {
+  label: string;
+  /** What an empty list means. */
+  all: string;
+  choices: Choice[];
+  tooltip: string;
+}
+
+const PATTERNS = 'Variables, or a regular expression between slashes, may stand here too. None means all.';
+
+/** What can be chosen in one of a type's lists, or undefined where it has no such list. */
+export function listOf(type: QueryTypeChoice | undefined, list: KnownList): ListChoice | undefined {
+  switch (list) {
+    case 'metrics': {
+      const choices = METRICS.filter(({ value }) => type?.metrics.includes(value));
+      return choices.length > 0 ? { label: 'Metrics', all: 'All metrics', choices, tooltip: PATTERNS } : undefined;
+    }
+    case 'groupBy': {
+      const choices = table.groupBy.filter(({ value }) => type?.groupBy.includes(value));
+      const tooltip = 'One series for each of these. None means by node and action.';
+      return choices.length > 0 ? { label: 'Group by', all: 'Node and action', choices, tooltip } : undefined;
+    }
+    default:
+  }
+  if (!type?.filters.includes(list)) {
+    return undefined;
+  }
+  switch (list) {
+    case 'actions':
+      return { label: 'Actions', all: 'All actions', choices: ACTIONS, tooltip: PATTERNS };
+    case 'outcomes':
+      return { label: 'Outcomes', all: 'All outcomes', choices: OUTCOMES, tooltip: PATTERNS };
+    case 'kinds': {
+      const kinds = KINDS[type.value];
+      return kinds && { ...kinds, tooltip: type.value === 'live' ? 'What to listen to.' : PATTERNS };
+    }
+  }
+}
+
+/** Of the metrics, those that rise as things get worse. Those of reputation else fall; others are neither. */
 const WORSE_WHEN_HIGH = ['disqualified', 'suspended', 'offline_suspended'];
 
 /** Whether all that the query asks for falls as things get worse, so that an alert has to watch for low values. */
 export function worseWhenLow(query: StorjQuery): boolean {
-  return Boolean(query.metrics?.length) && !query.metrics?.some((metric) => WORSE_WHEN_HIGH.includes(metric));
+  return (
+    query.queryType === 'reputation' &&
+    Boolean(query.metrics?.length) &&
+    !query.metrics?.some((metric) => WORSE_WHEN_HIGH.includes(metric))
+  );
 }
-
-export const FORMATS: Array<Choice<QueryFormat>> = [
-  { value: 'timeseries', label: 'Time series', description: 'One series for each metric, node and satellite.' },
-  { value: 'instant', label: 'Instant', description: 'The newest value of each, for stats, gauges and alert rules.' },
-  { value: 'table', label: 'Table', description: 'One row for each node and satellite, with every column.' },
-];
-
-interface QueryTypeChoice extends Choice<QueryType> {
-  formats: QueryFormat[];
-  metrics: boolean;
-  satellites: boolean;
-}
-
-export const QUERY_TYPES: QueryTypeChoice[] = [
-  {
-    value: 'reputation',
-    label: 'Reputation',
-    description: 'Scores, what is left of them, and the state of each node on each satellite.',
-    formats: ['timeseries', 'instant', 'table'],
-    metrics: true,
-    satellites: true,
-  },
-  {
-    value: 'nodes',
-    label: 'Nodes',
-    description: 'One row for each node: connection, version, disk, estimated payout.',
-    formats: ['table'],
-    metrics: false,
-    satellites: false,
-  },
-];
 
 const REPUTATION_SCORES = ['audit_score_percent', 'suspension_score_percent', 'online_score_percent'];
 
+/** What a type begins with, beyond "all". */
+const STARTERS: Partial<Record<QueryType, Partial<StorjQuery>>> = {
+  reputation: { metrics: REPUTATION_SCORES },
+  traffic: { metrics: ['bytes_per_second'] },
+  conditions: { format: 'table' },
+  live: { kinds: ['traffic'] },
+};
+
 export function defaultQuery(app?: CoreApp): Partial<StorjQuery> {
   const base = { queryType: 'reputation' as const, nodes: [], satellites: [], groupBy: [] };
-  if (app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting) {
+  if (isAlerting(app)) {
     // The number an alert rule can act on in time: what is left, not how much is lost.
     return { ...base, metrics: ['failed_audits_left'], format: 'instant' };
   }
-  return { ...base, metrics: REPUTATION_SCORES, format: 'timeseries' };
+  return { ...base, metrics: [...REPUTATION_SCORES], format: 'timeseries' };
+}
+
+/** What a new annotation shows. */
+export function defaultAnnotation(): Partial<StorjQuery> {
+  return { queryType: 'events', nodes: [], satellites: [], kinds: [], format: 'annotations' };
+}
+
+export function isAlerting(app?: CoreApp): boolean {
+  return app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
 }
 
 export function queryTypeOf(query: StorjQuery): QueryTypeChoice | undefined {
@@ -104,6 +125,11 @@ export function queryTypeOf(query: StorjQuery): QueryTypeChoice | undefined {
 
 export function formatOf(query: StorjQuery): QueryFormat {
   return query.format ?? queryTypeOf(query)?.formats[0] ?? 'table';
+}
+
+/** A query to which no answer can come. */
+export function asksNothing(query: StorjQuery): boolean {
+  return query.queryType === 'live' && !query.kinds?.length;
 }
 
 /**
@@ -127,19 +153,33 @@ function withoutImpossible(query: StorjQuery): StorjQuery {
   if (!type.satellites && query.satellites?.length) {
     next.satellites = [];
   }
-  if (!type.metrics && query.metrics?.length) {
-    next.metrics = [];
+  for (const list of KNOWN_LISTS) {
+    if (query[list]?.length && !listOf(type, list)) {
+      next[list] = [];
+    }
   }
   return next;
 }
 
 /** The query with another type: what both have is kept, what the new one has not is dropped. */
-export function withQueryType(query: StorjQuery, queryType: QueryType): StorjQuery {
-  const next = withoutImpossible({ ...query, queryType, format: formatOf(query) });
-  if (queryTypeOf(next)?.metrics && !query.metrics?.length) {
-    next.metrics = REPUTATION_SCORES;
+export function withQueryType(query: StorjQuery, queryType: QueryType, app?: CoreApp): StorjQuery {
+  const type = QUERY_TYPES.find(({ value }) => value === queryType);
+  const starter = STARTERS[queryType] ?? {};
+  // The kinds of one type are not those of another.
+  const next = withoutImpossible({ ...query, queryType, format: formatOf(query), kinds: starter.kinds });
+  next.metrics = query.metrics?.filter((metric) => type?.metrics.includes(metric)) ?? [];
+  if (next.metrics.length === 0 && starter.metrics) {
+    next.metrics = isAlerting(app) ? starter.metrics.slice(0, 1) : [...starter.metrics];
+  }
+  if (type && !type.formats.includes(formatOf(query))) {
+    next.format = isAlerting(app) ? numbersOf(type) : (starter.format ?? type.formats[0]);
   }
   return next;
+}
+
+/** The format in which an alert rule takes a type. */
+function numbersOf(type: QueryTypeChoice): QueryFormat {
+  return type.formats.find((format) => format === 'instant' || format === 'severity') ?? type.formats[0];
 }
 
 /** The query in one line, as a collapsed row shows it. */
@@ -150,12 +190,28 @@ export function queryText(query: StorjQuery): string {
   }
   const format = formatOf(query);
   const parts: string[] = [type.label];
-  if (type.metrics && format !== 'table') {
-    parts.push(listText(query.metrics?.map(metricLabel), 'all metrics'));
+  const named = (list: KnownList) => {
+    const choices = listOf(type, list)?.choices ?? [];
+    return (query[list] ?? []).map((entry) => choices.find(({ value }) => value === entry)?.label ?? entry);
+  };
+  const small = (texts: string[]) => texts.map((text) => text.charAt(0).toLowerCase() + text.slice(1));
+  if (usesMetrics(type, format)) {
+    parts.push(listText(small(named('metrics')), 'all metrics'));
+  }
+  if (query.kinds?.length) {
+    parts.push(listText(small(named('kinds')), ''));
   }
   parts.push(listText(query.nodes, 'all nodes'));
   if (type.satellites) {
     parts.push(listText(query.satellites, 'all satellites'));
+  }
+  for (const list of ['actions', 'outcomes'] as const) {
+    if (query[list]?.length) {
+      parts.push(listText(list === 'outcomes' ? small(named(list)) : named(list), ''));
+    }
+  }
+  if (query.groupBy?.length) {
+    parts.push(query.groupBy.includes('total') ? 'total' : `by ${listText(small(named('groupBy')), '')}`);
   }
   if (type.formats.length > 1) {
     parts.push((FORMATS.find((f) => f.value === format)?.label ?? format).toLowerCase());
@@ -163,8 +219,9 @@ export function queryText(query: StorjQuery): string {
   return parts.join(' · ');
 }
 
-function metricLabel(metric: string): string {
-  return METRICS.find((m) => m.value === metric)?.label.toLowerCase() ?? metric;
+/** The table of reputation has every column; that of traffic has the chosen ones. */
+export function usesMetrics(type: QueryTypeChoice, format: QueryFormat): boolean {
+  return type.metrics.length > 0 && !(type.value === 'reputation' && format === 'table');
 }
 
 function listText(list: string[] | undefined, all: string): string {

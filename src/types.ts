@@ -101,8 +101,23 @@ export interface StorjOptions extends DataSourceJsonData {
 // ---------------------------------------------------------------------------------------------
 // Queries
 
-export type QueryType = 'reputation' | 'nodes';
-export type QueryFormat = 'timeseries' | 'instant' | 'table';
+export type QueryType =
+  | 'reputation'
+  | 'traffic'
+  | 'conditions'
+  | 'verdict'
+  | 'nodes'
+  | 'events'
+  | 'errors'
+  | 'post_mortems'
+  | 'filewalkers'
+  | 'compactions'
+  | 'migration'
+  | 'live';
+export type QueryFormat = 'timeseries' | 'instant' | 'table' | 'severity' | 'text' | 'annotations';
+
+/** The lists that only some query types have. */
+export type QueryFilter = 'actions' | 'outcomes' | 'kinds';
 
 export interface StorjQuery extends DataQuery {
   queryType?: QueryType;
@@ -111,10 +126,14 @@ export interface StorjQuery extends DataQuery {
   satellites?: string[];
   metrics?: string[];
   groupBy?: string[];
+  actions?: string[];
+  outcomes?: string[];
+  /** Of conditions their codes, of events their kinds, and the live streams. */
+  kinds?: string[];
   format?: QueryFormat;
 }
 
-export type VariableKind = 'nodes' | 'satellites';
+export type VariableKind = 'nodes' | 'satellites' | 'conditions' | 'actions' | 'outcomes';
 
 export interface StorjVariableQuery extends DataQuery {
   queryType?: VariableKind;
@@ -179,4 +198,20 @@ export interface SpecProblem {
 export interface ParsedSpecs {
   nodes: NodeSettings[];
   problems: SpecProblem[];
+}
+
+/** A node that was found on this machine or on a Docker daemon. */
+export interface FoundNode {
+  name: string;
+  log?: string;
+  api?: string;
+  nodeID?: string;
+  /** How it was found. */
+  why?: string;
+}
+
+export interface Discovery {
+  nodes: FoundNode[];
+  /** Where was looked. */
+  tried: string[];
 }

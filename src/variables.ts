@@ -11,7 +11,7 @@ import { VariableQueryEditor } from './components/VariableQueryEditor';
 import { type StorjDataSource } from './datasource';
 import { type StorjOptions, type StorjQuery, type StorjVariableQuery } from './types';
 
-/** Dashboard variables: the nodes, or the satellites (of some nodes). */
+/** Dashboard variables: the nodes, the satellites (of some nodes), and what else queries choose by. */
 export class StorjVariableSupport extends CustomVariableSupport<
   StorjDataSource,
   StorjVariableQuery,

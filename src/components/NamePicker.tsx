@@ -8,8 +8,8 @@ interface Props {
   labelId: string;
   value: string[] | undefined;
   onChange: (value: string[]) => void;
-  /** What can be chosen by name; asked each time the list opens. */
-  load: () => Promise<Array<ComboboxOption<string>>>;
+  /** What can be chosen; a function is asked each time the list opens. */
+  load: Array<ComboboxOption<string>> | (() => Promise<Array<ComboboxOption<string>>>);
   /** Dashboard variables, each with its dollar. */
   variables: () => string[];
   /** Shown while nothing is chosen, which means all. */
@@ -25,7 +25,7 @@ export function NamePicker({ id, labelId, value, onChange, load, variables, plac
     async (typed: string) => {
       // The list calls at every key; the names are asked for once per opening.
       if (!known.current || Date.now() - known.current.at > 10_000) {
-        known.current = { at: Date.now(), options: load() };
+        known.current = { at: Date.now(), options: typeof load === 'function' ? load() : Promise.resolve(load) };
       }
       let names: Array<ComboboxOption<string>> = [];
       try {
@@ -40,13 +40,20 @@ export function NamePicker({ id, labelId, value, onChange, load, variables, plac
         ...names,
       ];
       return offered.filter(
-        (option) => option.infoOption || (option.label ?? option.value).toLowerCase().includes(wanted)
+        (option) => option.infoOption || `${option.label ?? ''} ${option.value}`.toLowerCase().includes(wanted)
       );
     },
     [load, variables]
   );
 
-  const selected = useMemo(() => (value ?? []).map((entry) => ({ label: entry, value: entry })), [value]);
+  const selected = useMemo(
+    () =>
+      (value ?? []).map((entry) => ({
+        label: (Array.isArray(load) && load.find((option) => option.value === entry)?.label) || entry,
+        value: entry,
+      })),
+    [value, load]
+  );
 
   return (
     <MultiCombobox

@@ -5,6 +5,7 @@ import { CoreApp } from '@grafana/data';
 
 import { type StorjDataSource } from '../datasource';
 import { type StorjQuery, type StorjVariableQuery } from '../types';
+import { AnnotationQueryEditor } from './AnnotationQueryEditor';
 import { QueryEditor } from './QueryEditor';
 import { EXAMPLES, QueryEditorHelp } from './QueryEditorHelp';
 import { VariableQueryEditor } from './VariableQueryEditor';
@@ -134,9 +135,105 @@ describe('QueryEditor', () => {
   });
 
   it('does not hide a query that it does not know', async () => {
-    const { onChange } = await open({ queryType: 'traffic' as never });
-    expect(screen.getByText(/does not know the query type "traffic"/)).toBeInTheDocument();
+    const { onChange } = await open({ queryType: 'weather' as never });
+    expect(screen.getByText(/does not know the query type "weather"/)).toBeInTheDocument();
     expect(onChange).not.toHaveBeenCalled();
+  });
+});
+
+describe('the lists of a type', () => {
+  it('are those of traffic', async () => {
+    const { user, last } = await open({ queryType: 'traffic', metrics: ['bytes'], format: 'timeseries' });
+    for (const name of ['Metrics', 'Nodes', 'Satellites', 'Actions', 'Outcomes', 'Group by']) {
+      expect(screen.getByRole('combobox', { name })).toBeInTheDocument();
+    }
+    await user.click(screen.getByRole('combobox', { name: 'Actions' }));
+    await user.click(await screen.findByRole('option', { name: /^GET_AUDIT/ }));
+    expect(last().actions).toEqual(['GET_AUDIT']);
+    // Metrics of another type are not offered.
+    await user.click(screen.getByRole('combobox', { name: 'Metrics' }));
+    expect(await screen.findByRole('option', { name: /^Success/ })).toBeInTheDocument();
+    expect(screen.queryByRole('option', { name: /^Audit score/ })).not.toBeInTheDocument();
+  });
+
+  it('take variables and patterns', async () => {
+    const { user, last } = await open({ queryType: 'traffic', metrics: ['bytes'], format: 'timeseries' });
+    await user.click(screen.getByRole('combobox', { name: 'Outcomes' }));
+    expect(await screen.findByRole('option', { name: /\$node/ })).toBeInTheDocument();
+    await user.type(screen.getByRole('combobox', { name: 'Outcomes' }), '/^c/');
+    await user.click(await screen.findByRole('option', { name: /\/\^c\// }));
+    expect(last().outcomes).toEqual(['/^c/']);
+  });
+
+  it('let the total stand alone', async () => {
+    const { user, last } = await open({ queryType: 'traffic', groupBy: ['node', 'action'] });
+    await user.click(screen.getByRole('combobox', { name: 'Group by' }));
+    await user.click(await screen.findByRole('option', { name: /^Nothing: the total/ }));
+    expect(last().groupBy).toEqual(['total']);
+    await user.click(await screen.findByRole('option', { name: /^Outcome/ }));
+    expect(last().groupBy).toEqual(['outcome']);
+  });
+
+  it('are the codes of conditions, of which an alert rule gets a number', async () => {
+    const { user, last } = await open({ queryType: 'conditions', format: 'severity' }, CoreApp.UnifiedAlerting);
+    expect(screen.getByText(/above 1, or above 2/)).toBeInTheDocument();
+    await user.click(screen.getByRole('combobox', { name: 'Conditions' }));
+    await user.click(await screen.findByRole('option', { name: /^Failed audit/ }));
+    expect(last().kinds).toEqual(['audit_failed']);
+    await user.keyboard('{Escape}');
+    expect(screen.getByText('Failed audit')).toBeInTheDocument();
+    expect(screen.queryByText('Metrics')).not.toBeInTheDocument();
+  });
+
+  it('say that a live query wants a stream', async () => {
+    const { user, last } = await open({ queryType: 'live' });
+    expect(screen.getByText(/Choose a stream: nothing/)).toBeInTheDocument();
+    await user.click(screen.getByRole('combobox', { name: 'Stream' }));
+    await user.click(await screen.findByRole('option', { name: /^Log/ }));
+    expect(last().kinds).toEqual(['log']);
+    expect(screen.queryByText(/Choose a stream: nothing/)).not.toBeInTheDocument();
+  });
+
+  it('shows the query as JSON, by the keyboard too', async () => {
+    const { user } = await open({ queryType: 'events', kinds: ['ping_failed'], nodes: [], format: 'table' });
+    const toggle = screen.getByRole('button', { name: 'Query as JSON' });
+    expect(toggle).toHaveAttribute('aria-expanded', 'false');
+    act(() => toggle.focus());
+    await user.keyboard('{Enter}');
+    expect(toggle).toHaveAttribute('aria-expanded', 'true');
+    expect(JSON.parse(screen.getByLabelText('Query as JSON', { selector: 'pre' }).textContent!)).toEqual({
+      queryType: 'events',
+      kinds: ['ping_failed'],
+      format: 'table',
+    });
+  });
+});
+
+describe('AnnotationQueryEditor', () => {
+  it('offers only what can be marked', async () => {
+    const onChange = jest.fn();
+    await act(async () => {
+      render(
+        <AnnotationQueryEditor
+          datasource={datasource}
+          query={{ refId: 'Anno' }}
+          onChange={onChange}
+          onRunQuery={jest.fn()}
+        />
+      );
+    });
+    expect(screen.getByRole('combobox', { name: 'Query type' })).toHaveValue('Events');
+    expect(screen.queryByRole('radio')).not.toBeInTheDocument();
+    const user = userEvent.setup();
+    await user.click(screen.getByRole('combobox', { name: 'Query type' }));
+    expect((await screen.findAllByRole('option')).map((option) => option.textContent)).toEqual([
+      expect.stringMatching(/^Conditions/),
+      expect.stringMatching(/^Events/),
+    ]);
+    await user.click(screen.getByRole('option', { name: /^Conditions/ }));
+    expect(onChange).toHaveBeenLastCalledWith(
+      expect.objectContaining({ refId: 'Anno', queryType: 'conditions', format: 'annotations' })
+    );
   });
 });
 

@@ -1,30 +1,55 @@
-import React, { useCallback, useEffect, useId } from 'react';
-import { CoreApp, type QueryEditorProps } from '@grafana/data';
+import React, { useCallback, useEffect, useId, useState } from 'react';
+import { type QueryEditorProps } from '@grafana/data';
 import { EditorField, EditorRow } from '@grafana/plugin-ui';
-import { Alert, Combobox, MultiCombobox, RadioButtonGroup, Stack, Text } from '@grafana/ui';
+import { Alert, Button, Combobox, RadioButtonGroup, Stack, Text } from '@grafana/ui';
 
 import { type StorjDataSource } from '../datasource';
 import {
+  asksNothing,
   complete,
   FORMATS,
   formatOf,
-  METRICS,
+  isAlerting,
+  KNOWN_LISTS,
+  type KnownList,
+  listOf,
   QUERY_TYPES,
+  type QueryTypeChoice,
   queryTypeOf,
+  usesMetrics,
   withQueryType,
   worseWhenLow,
 } from '../queryModel';
-import { type StorjOptions, type StorjQuery } from '../types';
+import { type QueryFormat, type StorjOptions, type StorjQuery } from '../types';
 import { labelIdOf, LabelledField } from './LabelledField';
 import { NamePicker } from './NamePicker';
+import { QueryJson } from './QueryJson';
 
-type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions>;
+type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions> & {
+  /** Only what can be marked on a time axis is offered. */
+  forAnnotations?: boolean;
+};
 
-export function QueryEditor({ datasource, query: given, onChange, onRunQuery, app }: Props) {
+const WIDTHS: Partial<Record<KnownList, number>> = { metrics: 560 };
+
+/** What an alert rule cannot do with a format, and what to do instead. */
+const NOT_FOR_ALERTS: Partial<Record<QueryFormat, { title: string; text: string }>> = {
+  table: {
+    title: 'An alert rule needs numbers',
+    text: 'A table has words and times too. Choose the query type Conditions with the format Severity, or Reputation with the format Instant.',
+  },
+  annotations: {
+    title: 'An alert rule needs numbers',
+    text: 'Choose the format Severity, which says how grave each condition is.',
+  },
+};
+
+export function QueryEditor({ datasource, query: given, onChange, onRunQuery, app, forAnnotations }: Props) {
   const id = useId();
   const query = complete(given, app);
   const type = queryTypeOf(query);
   const format = formatOf(query);
+  const [showJson, setShowJson] = useState(false);
 
   const change = (next: StorjQuery) => {
     onChange(next);
@@ -55,8 +80,9 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
     [datasource]
   );
 
-  const formats = FORMATS.filter((choice) => type?.formats.includes(choice.value));
-  const alerting = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
+  const types = forAnnotations ? QUERY_TYPES.filter(({ formats }) => formats.includes('annotations')) : QUERY_TYPES;
+  const formats = forAnnotations ? [] : FORMATS.filter((choice) => type?.formats.includes(choice.value));
+  const notForAlerts = isAlerting(app) ? NOT_FOR_ALERTS[format] : undefined;
 
   return (
     <Stack direction="column" gap={0.5}>
@@ -64,23 +90,29 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
         <LabelledField label="Query type" inputId={`${id}-type`} width={200}>
           <Combobox
             id={`${id}-type`}
-            options={QUERY_TYPES.map(({ value, label, description }) => ({ value, label, description }))}
+            options={types.map(({ value, label, description }) => ({ value, label, description }))}
             value={query.queryType}
-            onChange={(option) => change(withQueryType(query, option.value))}
+            onChange={(option) =>
+              change(
+                forAnnotations
+                  ? { ...withQueryType(query, option.value), format: 'annotations' }
+                  : withQueryType(query, option.value, app)
+              )
+            }
           />
         </LabelledField>
-        {type?.metrics && format !== 'table' && (
-          <LabelledField label="Metrics" inputId={`${id}-metrics`} width={560} tooltip="None chosen means all of them.">
-            <MultiCombobox
-              id={`${id}-metrics`}
-              aria-labelledby={labelIdOf(`${id}-metrics`)}
-              options={METRICS}
-              value={query.metrics ?? []}
-              onChange={(chosen) => change({ ...query, metrics: chosen.map((option) => option.value) })}
-              placeholder="All metrics"
-              isClearable
+        {lists(type, format, ['metrics', 'kinds']).map((list) => (
+          <KnownPicker key={list} {...{ id, list, type, query, change, datasource }} />
+        ))}
+        {formats.length > 1 && (
+          <EditorField label="Format">
+            <RadioButtonGroup
+              aria-label="Format"
+              options={formats}
+              value={format}
+              onChange={(value) => change({ ...query, format: value })}
             />
-          </LabelledField>
+          </EditorField>
         )}
       </EditorRow>
       <EditorRow>
@@ -118,25 +150,19 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
             />
           </LabelledField>
         )}
-        {formats.length > 1 && (
-          <EditorField label="Format">
-            <RadioButtonGroup
-              aria-label="Format"
-              options={formats}
-              value={format}
-              onChange={(value) => change({ ...query, format: value })}
-            />
-          </EditorField>
-        )}
+        {lists(type, format, ['actions', 'outcomes', 'groupBy']).map((list) => (
+          <KnownPicker key={list} {...{ id, list, type, query, change, datasource }} />
+        ))}
       </EditorRow>
-      {alerting && format === 'table' && (
-        <Alert severity="info" title="An alert rule needs numbers">
-          A table has words and times too. Choose the query type Reputation with the format Instant.
+      {notForAlerts && (
+        <Alert severity="info" title={notForAlerts.title}>
+          {notForAlerts.text}
         </Alert>
       )}
-      {alerting && format !== 'table' && worseWhenLow(query) && (
+      {isAlerting(app) && !notForAlerts && <AlertHint query={query} format={format} />}
+      {asksNothing(query) && (
         <Text color="secondary" variant="bodySmall">
-          This becomes lower as things get worse: let the condition fire when it is below a number.
+          Choose a stream: nothing is asked for until then.
         </Text>
       )}
       {!type && (
@@ -144,6 +170,79 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
           Choose another one, or update the plugin.
         </Alert>
       )}
+      <div>
+        <Button
+          variant="secondary"
+          fill="text"
+          size="sm"
+          icon={showJson ? 'angle-down' : 'angle-right'}
+          aria-expanded={showJson}
+          aria-controls={`${id}-json`}
+          onClick={() => setShowJson(!showJson)}
+        >
+          Query as JSON
+        </Button>
+      </div>
+      {showJson && <QueryJson id={`${id}-json`} query={query} />}
     </Stack>
   );
+}
+
+/** Of these lists those that the type has, in this format. */
+function lists(type: QueryTypeChoice | undefined, format: QueryFormat, wanted: KnownList[]): KnownList[] {
+  return KNOWN_LISTS.filter(
+    (list) => wanted.includes(list) && listOf(type, list) && (list !== 'metrics' || (type && usesMetrics(type, format)))
+  );
+}
+
+interface KnownPickerProps {
+  id: string;
+  list: KnownList;
+  type: QueryTypeChoice | undefined;
+  query: StorjQuery;
+  change: (query: StorjQuery) => void;
+  datasource: StorjDataSource;
+}
+
+/** One of the lists whose entries are known beforehand. */
+function KnownPicker({ id, list, type, query, change, datasource }: KnownPickerProps) {
+  const offered = listOf(type, list);
+  if (!offered) {
+    return null;
+  }
+  const inputId = `${id}-${list}`;
+  const choose = (chosen: string[]) => {
+    // The total stands alone: what was chosen last counts.
+    const total = chosen.indexOf('total');
+    const alone = total === chosen.length - 1 ? ['total'] : chosen.filter((entry) => entry !== 'total');
+    change({ ...query, [list]: list === 'groupBy' && total >= 0 ? alone : chosen });
+  };
+  return (
+    <LabelledField label={offered.label} inputId={inputId} width={WIDTHS[list] ?? 260} tooltip={offered.tooltip}>
+      <NamePicker
+        id={inputId}
+        labelId={labelIdOf(inputId)}
+        value={query[list]}
+        onChange={choose}
+        load={offered.choices}
+        variables={datasource.variableNames}
+        placeholder={offered.all}
+      />
+    </LabelledField>
+  );
+}
+
+/** What the rule's condition has to look for. */
+function AlertHint({ query, format }: { query: StorjQuery; format: QueryFormat }) {
+  let hint: string | undefined;
+  if (worseWhenLow(query)) {
+    hint = 'This becomes lower as things get worse: let the condition fire when it is below a number.';
+  } else if (query.queryType === 'conditions' && format === 'severity') {
+    hint = 'A warning is 2, what is critical is 3: let the condition fire when it is above 1, or above 2.';
+  }
+  return hint ? (
+    <Text color="secondary" variant="bodySmall">
+      {hint}
+    </Text>
+  ) : null;
 }

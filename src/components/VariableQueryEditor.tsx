@@ -3,16 +3,11 @@ import { type QueryEditorProps } from '@grafana/data';
 import { Combobox, Field, Label } from '@grafana/ui';
 
 import { type StorjDataSource } from '../datasource';
-import { type StorjOptions, type StorjQuery, type StorjVariableQuery, type VariableKind } from '../types';
-import { toVariableQuery, variableText } from '../variableQuery';
+import { type StorjOptions, type StorjQuery, type StorjVariableQuery } from '../types';
+import { toVariableQuery, VARIABLE_KINDS, variableText } from '../variableQuery';
 import { NamePicker } from './NamePicker';
 
 type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions, StorjVariableQuery>;
-
-const KINDS: Array<{ value: VariableKind; label: string; description: string }> = [
-  { value: 'nodes', label: 'Nodes', description: 'The names of the nodes.' },
-  { value: 'satellites', label: 'Satellites', description: 'The short names of the satellites, such as us1.' },
-];
 
 export function VariableQueryEditor({ datasource, query: given, onChange }: Props) {
   const id = useId();
@@ -33,11 +28,9 @@ export function VariableQueryEditor({ datasource, query: given, onChange }: Prop
       <Field label="Values" htmlFor={`${id}-kind`} description="What the variable lists.">
         <Combobox
           id={`${id}-kind`}
-          options={KINDS}
+          options={VARIABLE_KINDS}
           value={query.queryType}
-          onChange={({ value }) =>
-            change(value === 'nodes' ? { refId: query.refId, queryType: value } : { ...query, queryType: value })
-          }
+          onChange={({ value }) => change({ refId: query.refId, queryType: value })}
           width={40}
         />
       </Field>
