@@ -334,12 +334,13 @@ func (a *Audits) forget() {
 	a.Lost = a.Lost[max(0, len(a.Lost)-maxLost):]
 }
 
-// countedSince is how many audits a satellite can have counted as failed after a time. It
+// countedBetween is how many audits a satellite can have counted as failed in a time. It
 // counts a piece that fails again, too.
-func (a Audits) countedSince(satellite string, since time.Time) int {
+func (a Audits) countedBetween(satellite string, after, until time.Time) int {
+	within := func(at time.Time) bool { return at.After(after) && !at.After(until) }
 	n := 0
 	for _, f := range a.Failed {
-		if f.Satellite == satellite && (f.At.After(since) || f.Again.After(since)) {
+		if f.Satellite == satellite && (within(f.At) || within(f.Again)) {
 			n++
 		}
 	}

@@ -341,7 +341,7 @@ func (j *judging) failuresLeft(s Standing) int {
 	if s.Timestamp.Sub(since) > 3*scoreDelay {
 		since = s.Timestamp.Add(-scoreDelay) // the log does not tell the scores, or not any more
 	}
-	unknown := j.audits.countedSince(s.SatelliteID, since)
+	unknown := j.audits.countedBetween(s.SatelliteID, since, j.c.Now.Add(maxAhead))
 	return storagenode.FailedAuditsLeft(s.Audit / 100 * math.Pow(storagenode.AuditLambda, float64(unknown)))
 }
 

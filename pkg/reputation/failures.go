@@ -116,7 +116,7 @@ func (j *judging) fellSilently(s Standing, satellite string) {
 			continue
 		case evidence.Since.After(from) || evidence.Last[concern.AnyLine].Before(fall.At):
 			continue // what the log had of it is not known, or not read yet
-		case j.audits.countedSince(s.SatelliteID, from) > 0:
+		case j.audits.countedBetween(s.SatelliteID, from, fall.At) > 0:
 			continue
 		}
 		j.find(conditions.Finding{
@@ -255,8 +255,8 @@ func (j *judging) slowOnes() {
 		}
 		j.find(conditions.Finding{
 			Code: codeAuditSlow, Satellite: id, Severity: severity, Title: "Slow Audit on " + satellite,
-			Message: fmt.Sprintf("%s of %s on node %s were slow in the last 6 hours: the last, a %s of piece %s, %s. After some minutes the satellite gives up, asks again up to three times, and then it is a failure. Check the load and the health of the disk.",
-				plural(len(own), "audit"), satellite, j.node.Name, last.Action, last.Piece, took),
+			Message: fmt.Sprintf("%s of %s in the last 6 hours on node %s: the last, a %s of piece %s, %s. After some minutes the satellite gives up, asks again up to three times, and then it is a failure. Check the load and the health of the disk.",
+				plural(len(own), "slow audit"), satellite, j.node.Name, last.Action, last.Piece, took),
 			Value: last.Seconds, Threshold: j.node.Thresholds.AuditSlow.Seconds(), Unit: "s", Since: own[0].At, Last: last.At,
 		})
 	}
