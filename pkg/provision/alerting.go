@@ -31,10 +31,12 @@ const (
 	// where time does not count.
 	evaluated = "1m"
 	pending   = "2m"
-	// lingering is for how long such a rule fires on. It is longer than pending, so that a
-	// condition that changes between warning and critical is told of all the time: the
-	// alert of the one ends after that of the other has begun.
-	lingering = "3m"
+	// lingering is for how long such a rule fires on, and lingeringAtOnce any other. It is
+	// longer than the other severity's rule waits, so that a condition that changes between
+	// warning and critical is told of all the time: the alert of the one ends after that of
+	// the other has begun.
+	lingering       = "3m"
+	lingeringAtOnce = "1m"
 	// silent is how long the plugin gives no answer before that is an alert.
 	silent = "5m"
 	// codesInRule is how many conditions share a rule: Grafana matches the labels of
@@ -312,7 +314,7 @@ func (b bundle) rule(source string) alertRule {
 		Labels:      map[string]string{"severity": b.severity.String(), MaintenanceLabel: maintenanceTemplate},
 	}
 	if b.atOnce {
-		rule.For, rule.KeepFiringFor, rule.KeepFiringForAPI = "0s", "", ""
+		rule.For, rule.KeepFiringFor, rule.KeepFiringForAPI = "0s", lingeringAtOnce, lingeringAtOnce
 	}
 	return rule.complete()
 }

@@ -213,8 +213,11 @@ func TestEachConditionIsToldOfOnce(t *testing.T) {
 				continue
 			}
 			for _, rule := range firing {
-				waits := rule.For == "2m" && rule.KeepFiringFor == "3m"
-				if rule.Labels["severity"] != severity.String() || d.AtOnce != (rule.For == "0s" && rule.KeepFiringFor == "") || d.AtOnce == waits {
+				waits := [2]string{"2m", "3m"}
+				if d.AtOnce {
+					waits = [2]string{"0s", "1m"}
+				}
+				if rule.Labels["severity"] != severity.String() || [2]string{rule.For, rule.KeepFiringFor} != waits {
 					t.Errorf("of %s, when it is %s, fires %+v", d.Code, severity, rule)
 				}
 			}
