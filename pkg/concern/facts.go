@@ -17,6 +17,9 @@ type Facts struct {
 	DiskAllocated  int64     `json:"diskAllocated"`
 	EstimatedCents *float64  `json:"estimatedCents,omitempty"` // this month's payout
 	At             time.Time `json:"at"`                       // when the node last answered
+	// Unreachable is since when it does not, and Tried when that was last seen; zero: it does.
+	Unreachable time.Time `json:"unreachable,omitzero"`
+	Tried       time.Time `json:"tried,omitzero"`
 }
 
 // State is how well a node's API can be reached.

@@ -48,6 +48,7 @@ func learnFacts(f *concern.Facts, status storagenode.Status, at time.Time) {
 		f.DiskTrash, f.DiskAllocated = status.DiskSpace.Trash(), status.DiskSpace.Total()
 	}
 	f.At = at
+	f.Unreachable, f.Tried = time.Time{}, time.Time{}
 }
 
 const factsPrefix = "facts/"

@@ -224,15 +224,46 @@ func (w *worker) client(endpoint string, timeout time.Duration) (*storagenode.Cl
 }
 
 func (w *worker) failed(err error, state concern.State) {
-	now := w.fleet.now()
+	now, interval := w.fleet.now(), w.fleet.currentSettings().Poll.Status
 	w.mu.Lock()
 	repeated := w.troubles.status == err.Error()
 	w.troubles.status = err.Error()
 	w.setState(state, now)
+	if state == concern.Unreachable {
+		w.missLocked(now, interval)
+	}
+	facts, history := w.facts, w.history
 	w.mu.Unlock()
+	if state == concern.Unreachable {
+		w.keep(facts, history)
+	}
 	if !repeated {
 		w.log.Warn("the node's API cannot be read", "error", err)
 	}
+}
+
+// unseen is after which time without a try nobody can say that a node was unreachable all the
+// time: this machine slept, or nothing collected.
+const unseen = 15 * time.Minute
+
+// missLocked notes that the node did not answer. It is unreachable since it first did not, also
+// where the plugin was started again meanwhile.
+func (w *worker) missLocked(now time.Time, interval time.Duration) {
+	if w.facts.Unreachable.IsZero() || now.Sub(w.facts.Tried) > max(unseen, 2*interval) || w.facts.Unreachable.Before(w.facts.At) {
+		w.facts.Unreachable = now
+	}
+	w.facts.Tried = now
+	w.since = w.facts.Unreachable
+}
+
+// keep stores what is known of the node.
+func (w *worker) keep(facts concern.Facts, history string) {
+	batch := &store.Batch{}
+	if err := putFacts(facts, batch, history); err != nil {
+		w.log.Error("what is known of the node could not be kept", "error", err)
+		return
+	}
+	w.record(batch)
 }
 
 // poll asks the node on its schedule. It answers true when the API turned out to
