@@ -31,13 +31,13 @@ func (f *Fleet) checkFollowing(node settings.Node) []Check {
 		return []Check{{Name: "log_followed", Verdict: Info, Message: "the log is about to be followed", Mend: "save again in a moment to see how that goes"}}
 	}
 	now := f.now()
-	status, evidence, unparsed := l.state(now)
+	status, evidence := l.state(now)
 	checks := []Check{following(node, status)}
 	for _, notice := range status.Notices {
 		verdict := map[logsource.Severity]Verdict{logsource.Info: Info, logsource.Warning: Warning, logsource.Critical: Failure}[notice.Severity]
 		checks = append(checks, Check{Name: "log_rotation", Verdict: verdict, Message: notice.Text, Mend: notice.Mend})
 	}
-	checks = append(checks, checkUnparsed(unparsed)...)
+	checks = append(checks, checkUnparsed(l.unparsed())...)
 	if status.State == logsource.Following {
 		checks = append(checks, notWatched(evidence, f)...)
 	}

@@ -79,6 +79,9 @@ type Fleet struct {
 	heartbeat *heartbeat.Heartbeat
 	panics    atomic.Int64 // of the watch over its nodes
 
+	guarding sync.Mutex // guards guards
+	guards   map[string]*guard
+
 	working sync.WaitGroup // the workers, those that were told to stop included
 
 	mu       sync.Mutex // guards everything below, and the choice of histories
@@ -109,6 +112,7 @@ func newFleet(key Key, dir string, now func() time.Time, logger log.Logger, watc
 		watcher:   watcher,
 		hub:       newHub(),
 		judgeWake: make(chan struct{}, 1),
+		guards:    map[string]*guard{},
 		workers:   map[string]*worker{},
 	}
 	f.engine = f.newEngine()

@@ -80,8 +80,11 @@ func (w *worker) hear(ctx context.Context) {
 	if !ok || w.wrongPair() != "" { // a wrong pair may be right again when this is tried next
 		return
 	}
-	w.hearing.Lock()
-	defer w.hearing.Unlock()
+	guard := w.fleet.guardOf(history)
+	if !guard.hear(ctx) {
+		return
+	}
+	defer guard.heard()
 	l, err := w.newListening(history)
 	if err == nil {
 		err = l.follow()
@@ -194,17 +197,18 @@ func (w *worker) pauseListening(ctx context.Context) (resume func(), err error) 
 	defer ticker.Stop()
 	for {
 		w.mu.Lock()
+		history := w.history
 		if w.stopListening != nil {
 			w.stopListening()
 		}
 		w.mu.Unlock()
-		if w.hearing.TryLock() {
-			return w.hearing.Unlock, nil
-		}
+		guard := w.fleet.guardOf(history)
 		select {
+		case <-guard.hearing:
+			return guard.heard, nil
 		case <-ctx.Done():
 			return nil, fmt.Errorf("the log of %s could not be paused: %w", w.currentNode().Name, ctx.Err())
-		case <-ticker.C:
+		case <-ticker.C: // it may have begun anew
 		}
 	}
 }
@@ -359,8 +363,9 @@ func (l *listening) flush() error {
 		return nil
 	}
 	w := l.worker
-	w.recording.Lock()
-	defer w.recording.Unlock()
+	guard := w.fleet.guardOf(l.history)
+	guard.recording.Lock()
+	defer guard.recording.Unlock()
 	batch := &store.Batch{}
 	var err error
 	for _, ear := range l.ears {
@@ -416,15 +421,22 @@ func (w *worker) describeLog(watched *concern.Watched) {
 		watched.LogTrouble = "the log is not followed yet"
 		return
 	}
-	status, evidence, _ := l.state(now)
+	status, evidence := l.state(now)
 	watched.Evidence, watched.LogTrouble = evidence, status.Trouble
 	watched.LogBehind, watched.LogRead, watched.LogSince = status.Behind, status.LastRead, status.Since
 }
 
 // state is what is known of the log now.
-func (l *listening) state(now time.Time) (logsource.Status, concern.Evidence, []storagenode.Unparsed) {
+func (l *listening) state(now time.Time) (logsource.Status, concern.Evidence) {
 	status := l.follower.Status()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return status, l.evidence.known.evidence(now), l.parser.Unparsed()
+	return status, l.evidence.known.evidence(now)
+}
+
+// unparsed are the lines that could not be read.
+func (l *listening) unparsed() []storagenode.Unparsed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.parser.Unparsed()
 }

@@ -128,7 +128,7 @@ func (f *Fleet) logColumns(node concern.Watched) logColumns {
 	if l == nil {
 		return logColumns{state: string(logsource.Waiting), notWatched: blindList(node.Evidence, f.now())}
 	}
-	status, evidence, _ := l.state(f.now())
+	status, evidence := l.state(f.now())
 	behind := float64(status.Behind)
 	columns := logColumns{state: string(status.State), behind: &behind, notWatched: blindList(evidence, f.now())}
 	if status.BackfillTotal > 0 {

@@ -34,12 +34,6 @@ type worker struct {
 	log    log.Logger
 	cancel context.CancelFunc
 
-	// recording is held while a concern reads what is stored and adds to it: a poll and the
-	// log do so side by side.
-	recording sync.Mutex
-	// hearing is held by who reads lines into the node's history.
-	hearing sync.Mutex
-
 	mu         sync.Mutex // guards everything below
 	node       settings.Node
 	history    string
@@ -433,8 +427,9 @@ func (w *worker) learn(poll concern.Poll, took time.Duration) {
 	node := concern.Node{Node: w.node, History: w.history}
 	w.mu.Unlock()
 
-	w.recording.Lock()
-	defer w.recording.Unlock()
+	guard := w.fleet.guardOf(node.History)
+	guard.recording.Lock()
+	defer guard.recording.Unlock()
 	batch := &store.Batch{}
 	err := putFacts(facts, batch, node.History)
 	for _, c := range concerns {

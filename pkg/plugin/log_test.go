@@ -96,6 +96,69 @@ func TestALogFromBeforeIsCounted(t *testing.T) {
 	}
 }
 
+// writer appends lines to a log as fast as a very busy node, some of them in two parts.
+type writer struct {
+	path    string
+	written atomic.Int64
+	stop    context.CancelFunc
+	done    chan error
+}
+
+func startWriter(t *testing.T) *writer {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "node.log")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString(startLine(time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	w := &writer{path: path, stop: stop, done: make(chan error, 1)}
+	go func() { w.done <- errors.Join(w.write(ctx, file), file.Close()) }()
+	return w
+}
+
+func (w *writer) write(ctx context.Context, file *os.File) error {
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		for range 1 + rand.IntN(20) {
+			line := uploadLine(time.Now(), w.written.Load())
+			half := rand.IntN(len(line))
+			for _, part := range []string{line[:half], line[half:]} {
+				if _, err := file.WriteString(part); err != nil {
+					return err
+				}
+			}
+			w.written.Add(1)
+		}
+	}
+}
+
+// uploaded is where uploadLine's lines are counted.
+const uploaded = "us1 PUT success"
+
+// finish ends the writing and checks that each line was counted once.
+func (w *writer) finish(t *testing.T, g *grafana, after string) {
+	t.Helper()
+	w.stop()
+	if err := <-w.done; err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{uploaded: w.written.Load()}
+	var got map[string]int64
+	if !holdsWithin(patience, func() bool { got = g.operations(2 * time.Hour); return cmp.Equal(want, got) }) {
+		t.Fatalf("after %s: %s", after, cmp.Diff(want, got))
+	}
+}
+
 // Whenever the plugin is killed, each line is counted once.
 func TestKillsUnderLoadCountEachLineOnce(t *testing.T) {
 	t.Parallel()
@@ -103,48 +166,10 @@ func TestKillsUnderLoadCountEachLineOnce(t *testing.T) {
 	if testing.Short() {
 		kills = 5
 	}
-	path := filepath.Join(t.TempDir(), "node.log")
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	if _, err := file.WriteString(startLine(time.Now())); err != nil {
-		t.Fatal(err)
-	}
-	var written atomic.Int64
-	writing, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(2 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-writing.Done():
-				return
-			case <-ticker.C:
-			}
-			for range 1 + rand.IntN(20) {
-				line := uploadLine(time.Now(), written.Load())
-				half := rand.IntN(len(line)) // a line may come in two parts
-				if _, err := file.WriteString(line[:half]); err != nil {
-					done <- err
-					return
-				}
-				if _, err := file.WriteString(line[half:]); err != nil {
-					done <- err
-					return
-				}
-				written.Add(1)
-			}
-		}
-	}()
-
+	w := startWriter(t)
 	g := newGrafana(t)
-	g.configure(nodes(node{Name: "A", Log: path, API: "http://127.0.0.1:1"}))
-	const counted = "us1 PUT success"
-	eventually(t, "the log is followed", func() bool { return g.operations(2 * time.Hour)[counted] > 0 })
+	g.configure(nodes(node{Name: "A", Log: w.path, API: "http://127.0.0.1:1"}))
+	eventually(t, "the log is followed", func() bool { return g.operations(2 * time.Hour)[uploaded] > 0 })
 	for range kills {
 		moment := time.NewTimer(time.Duration(rand.IntN(300)) * time.Millisecond) // any moment will do
 		<-moment.C
@@ -153,15 +178,23 @@ func TestKillsUnderLoadCountEachLineOnce(t *testing.T) {
 		}
 		g.start()
 	}
-	stop()
-	if err := <-done; err != nil {
-		t.Fatal(err)
+	w.finish(t, g, fmt.Sprintf("%d kills", kills))
+}
+
+// Settings that make all nodes begin anew lose no line and double none.
+func TestChangedSettingsUnderLoadCountEachLineOnce(t *testing.T) {
+	t.Parallel()
+	w := startWriter(t)
+	g := newGrafana(t)
+	settings := nodes(node{Name: "A", Log: w.path, API: "http://127.0.0.1:1"})
+	const changes = 10
+	for change := range changes {
+		settings["pollIntervals"] = map[string]any{"statusSeconds": 300 + change}
+		g.configure(settings)
+		before := g.operations(2 * time.Hour)[uploaded]
+		eventually(t, "the log is followed again", func() bool { return g.operations(2 * time.Hour)[uploaded] > before })
 	}
-	want := map[string]int64{counted: written.Load()}
-	var got map[string]int64
-	if !holdsWithin(patience, func() bool { got = g.operations(2 * time.Hour); return cmp.Equal(want, got) }) {
-		t.Fatalf("after %d kills: %s", kills, cmp.Diff(want, got))
-	}
+	w.finish(t, g, fmt.Sprintf("%d changes", changes))
 }
 
 // Lines that come in an old log's wake are told apart from those that cannot be seen.
