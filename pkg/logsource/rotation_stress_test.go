@@ -23,16 +23,27 @@ type nodeWriter struct {
 	mu      sync.Mutex // held for each write, and by rotations that want it to pause
 	file    *os.File
 	written int
+	limit   int // so that a slow rotation does not get ever more to do
 	end     bool
 	ended   chan struct{}
 }
 
 func startWriter(t *testing.T, path string) *nodeWriter {
 	t.Helper()
-	w := &nodeWriter{t: t, path: path, ended: make(chan struct{})}
+	w := &nodeWriter{t: t, path: path, limit: linesARound, ended: make(chan struct{})}
 	w.reopen()
 	go w.run()
 	return w
+}
+
+// linesARound is how many lines are written between two rotations, at most.
+const linesARound = 10_000
+
+// goOn lets the writer write as much again.
+func (w *nodeWriter) goOn() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limit = w.written + linesARound
 }
 
 // reopen is the restart of a node.
@@ -57,6 +68,11 @@ func (w *nodeWriter) run() {
 		if w.end {
 			w.mu.Unlock()
 			return
+		}
+		if w.written >= w.limit {
+			w.mu.Unlock()
+			time.Sleep(time.Millisecond)
+			continue
 		}
 		b.Reset()
 		for range 1 + random.IntN(300) {
@@ -277,6 +293,7 @@ func TestRotationUnderLoad(t *testing.T) {
 				random := rand.New(rand.NewPCG(3, 4))
 				for range rounds {
 					time.Sleep(time.Duration(random.IntN(20)) * time.Millisecond)
+					w.goOn()
 					lost += c.rotate(t, w)
 					if restarts && random.IntN(3) == 0 {
 						g = begin(g.stop())
