@@ -52,6 +52,8 @@ type Poll struct {
 	Status   *storagenode.Status
 	Scores   *storagenode.Scores
 	Payout   *storagenode.EstimatedPayout
+	// Debug is what the node's debug port says, where the settings have its address.
+	Debug *storagenode.DebugMetrics
 }
 
 // Type describes a query type: what may be asked of it.

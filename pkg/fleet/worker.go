@@ -58,6 +58,7 @@ type troubles struct {
 	status  string // nothing else was asked for then
 	scores  string
 	payouts string
+	debug   string
 	record  string // what was answered could not be recorded
 }
 
@@ -65,7 +66,7 @@ func (t troubles) String() string {
 	if t.status != "" {
 		return t.status
 	}
-	parts := slices.DeleteFunc([]string{t.scores, t.payouts, t.record}, func(part string) bool { return part == "" })
+	parts := slices.DeleteFunc([]string{t.scores, t.payouts, t.debug, t.record}, func(part string) bool { return part == "" })
 	return strings.Join(parts, "; ")
 }
 
@@ -357,6 +358,7 @@ func (w *worker) round(ctx context.Context, api *storagenode.Client, discoveredI
 			poll.Payout = &payout
 		}
 	}
+	poll.Debug = w.askDebugPort(ctx)
 	if ctx.Err() != nil {
 		return result
 	}
@@ -366,6 +368,31 @@ func (w *worker) round(ctx context.Context, api *storagenode.Client, discoveredI
 	}
 	w.note(result, wantScores, wantPayouts)
 	return result
+}
+
+// askDebugPort asks the node's debug port, where the settings have one; nil is no answer.
+func (w *worker) askDebugPort(ctx context.Context) *storagenode.DebugMetrics {
+	current, endpoint := w.fleet.currentSettings(), w.currentNode().Debug
+	if endpoint == "" || !current.AllowsAPI(endpoint) || ctx.Err() != nil {
+		return nil
+	}
+	// What else is known of the node waits for this.
+	hc, err := storagenode.HTTPClient(current.InteractiveTimeout)
+	var metrics storagenode.DebugMetrics
+	if err == nil {
+		var port *storagenode.DebugClient
+		if port, err = storagenode.NewDebugClient(endpoint, hc); err == nil {
+			metrics, err = port.Metrics(ctx)
+			hc.CloseIdleConnections()
+		}
+	}
+	w.mu.Lock()
+	w.troubles.debug = textOf(err)
+	w.mu.Unlock()
+	if err != nil {
+		return nil
+	}
+	return &metrics
 }
 
 // note remembers what went wrong in a round that the node answered. What was not
