@@ -63,6 +63,9 @@ type Definition struct {
 	// "audit": of those only the gravest is raised at a node and satellite. "": it stands
 	// for itself.
 	Score string
+	// NeedsNode says that it is about what a node does while it can be reached: while it
+	// cannot, it is not raised anew. What is raised stays.
+	NeedsNode bool
 }
 
 // Monitor is the history of what is found of the monitor itself and not of a node. Its rows
@@ -86,6 +89,9 @@ type Finding struct {
 	// is raised. What an Editor cleared is raised again by what happened after that: by
 	// a Last, or where there is none a Since, that is later.
 	Last time.Time
+	// Covers are the histories of the nodes that cannot be reached, by this finding: what
+	// needs these nodes is not raised beside it.
+	Covers []string
 }
 
 // happened is when the newest of what was found happened; zero: not known.
@@ -101,6 +107,10 @@ type Unseen struct {
 	Code    string
 	History string
 	Why     string // and what to change
+	// Gone says that it cannot be any more, because what it is about is no longer
+	// configured: what is raised and not found clears, for this reason. What merely cannot
+	// be seen stays as it is.
+	Gone bool
 }
 
 // Verdict is what a judge found at all nodes.

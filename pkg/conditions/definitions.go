@@ -106,9 +106,17 @@ func Markdown(definitions []Definition) string {
 		for i, s := range d.Severities {
 			severities[i] = s.String()
 		}
-		fmt.Fprintf(&b, "| `%s`: %s | %s | %s | %s | %s |\n", d.Code, cell(d.Title), strings.Join(severities, ", "), cell(d.When), cell(d.Clears), cell(d.Do))
+		fmt.Fprintf(&b, "| `%s`: %s | %s | %s | %s | %s |\n", d.Code, cell(d.Title), strings.Join(severities, ", "), cell(d.when()), cell(d.Clears), cell(d.Do))
 	}
 	return b.String()
+}
+
+// when is the condition's When, with what holds for all that need a node.
+func (d Definition) when() string {
+	if d.NeedsNode {
+		return d.When + "; not while the node is unreachable"
+	}
+	return d.When
 }
 
 func cell(text string) string {

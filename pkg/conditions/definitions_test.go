@@ -76,13 +76,13 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	odd := definition("odd", "b")
 	odd.When, odd.Severities = "a | b\n  c", []conditions.Severity{warning}
-	table := []conditions.Definition{definition("one", "a"), definition("two", "a"), odd}
+	table := []conditions.Definition{definition("one", "a"), definition("two", "a", needsNode), odd}
 	want := `### a
 
 | condition | severity | raised | clears | what to do |
 |---|---|---|---|---|
 | ` + "`one`" + `: Title of one on {satellite} | info, warning, critical | when one | when it is over | do one |
-| ` + "`two`" + `: Title of two on {satellite} | info, warning, critical | when two | when it is over | do two |
+| ` + "`two`" + `: Title of two on {satellite} | info, warning, critical | when two; not while the node is unreachable | when it is over | do two |
 
 ### b
 

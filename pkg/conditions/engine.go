@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -83,22 +82,29 @@ func (e *Engine) evaluate(ctx context.Context, c Case) ([]Change, error) {
 	var problems []error
 	batch := &store.Batch{}
 	var changes []Change
-	for _, node := range subjects(c) {
+	nodes := subjects(c)
+	steps := make([]*step, len(nodes))
+	away := map[string]bool{}
+	for i, node := range nodes {
 		s, err := e.begin(c, node)
 		if err != nil {
 			problems = append(problems, err)
 		}
+		s.covered(heard.findings[node.History], away)
+		steps[i] = s
+	}
+	for i, node := range nodes {
+		s := steps[i]
 		before := s.record
 		before.States = slices.Clone(before.States)
-		findings, unseen := heard.findings[node.History], heard.unseen[node.History]
+		findings, unseen := heard.of(node.History)
+		if away[node.History] {
+			s.withoutNode(findings, unseen)
+		}
 		if node.Retired {
 			unseen = e.nothingSeen()
 		}
 		if c.Now.Before(before.TestUntil) {
-			findings = maps.Clone(findings)
-			if findings == nil {
-				findings = map[place]Finding{}
-			}
 			findings[place{TestAlert, ""}] = testFinding(node, before.TestUntil)
 		}
 		s.judge(findings, unseen)
@@ -148,10 +154,10 @@ func subjects(c Case) []concern.Watched {
 }
 
 // nothingSeen is what is seen of a retired node.
-func (e *Engine) nothingSeen() map[string]string {
-	unseen := map[string]string{}
+func (e *Engine) nothingSeen() map[string]missed {
+	unseen := map[string]missed{}
 	for _, d := range e.table.definitions {
-		unseen[d.Code] = whyRetired
+		unseen[d.Code] = missed{why: whyRetired}
 	}
 	return unseen
 }
@@ -244,16 +250,34 @@ func tick(c Case, batch *store.Batch) error {
 // heard is what all judges found, by history.
 type heard struct {
 	findings map[string]map[place]Finding
-	unseen   map[string]map[string]string
+	unseen   map[string]map[string]missed
 }
 
-func (h *heard) miss(history, code, why string) {
+// missed is why a condition cannot be judged at a node.
+type missed struct {
+	why  string
+	gone bool
+}
+
+func (h *heard) miss(history, code string, m missed) {
 	if h.unseen[history] == nil {
-		h.unseen[history] = map[string]string{}
+		h.unseen[history] = map[string]missed{}
 	}
 	if _, told := h.unseen[history][code]; !told {
-		h.unseen[history][code] = why
+		h.unseen[history][code] = m
 	}
+}
+
+// of is what was found of one node, and what cannot be judged there; to be changed at will.
+func (h *heard) of(history string) (map[place]Finding, map[string]missed) {
+	findings, unseen := h.findings[history], h.unseen[history]
+	if findings == nil {
+		findings = map[place]Finding{}
+	}
+	if unseen == nil {
+		unseen = map[string]missed{}
+	}
+	return findings, unseen
 }
 
 // add adds a finding. Of one that two judges have, the graver counts, with the words of both.
@@ -276,7 +300,7 @@ func (h *heard) add(f Finding) {
 // ask asks every judge. What one that fails would have judged is not seen, and that it fails
 // is a finding.
 func (e *Engine) ask(ctx context.Context, c Case) heard {
-	all := heard{findings: map[string]map[place]Finding{}, unseen: map[string]map[string]string{}}
+	all := heard{findings: map[string]map[place]Finding{}, unseen: map[string]map[string]missed{}}
 	for _, judge := range e.judges {
 		name := nameOf(judge)
 		verdict, err := judgeSafely(ctx, judge, c)
@@ -288,7 +312,7 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 			verdict = Verdict{}
 			for _, node := range subjects(c) {
 				for _, d := range codes {
-					all.miss(node.History, d.Code, fmt.Sprintf("the judge %s failed: %v", name, err))
+					all.miss(node.History, d.Code, missed{why: fmt.Sprintf("the judge %s failed: %v", name, err)})
 				}
 			}
 		}
@@ -300,7 +324,7 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 			all.add(f)
 		}
 		for _, u := range verdict.Unseen {
-			all.miss(u.History, u.Code, u.Why)
+			all.miss(u.History, u.Code, missed{u.Why, u.Gone})
 		}
 		if err != nil {
 			all.add(Finding{

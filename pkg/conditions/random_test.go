@@ -21,7 +21,7 @@ func shake(w *world, r *rand.Rand) {
 	for _, node := range []string{"A", "B", "gone"} {
 		for _, d := range w.judge.definitions {
 			if r.IntN(8) == 0 {
-				w.judge.verdict.Unseen = append(w.judge.verdict.Unseen, conditions.Unseen{Code: d.Code, History: "h" + node, Why: "why " + strconv.Itoa(r.IntN(2))})
+				w.judge.verdict.Unseen = append(w.judge.verdict.Unseen, conditions.Unseen{Code: d.Code, History: "h" + node, Why: "why " + strconv.Itoa(r.IntN(2)), Gone: r.IntN(4) == 0})
 			}
 			for _, satellite := range []string{"", us1, eu1} {
 				if r.IntN(3) > 0 {
@@ -31,6 +31,9 @@ func shake(w *world, r *rand.Rand) {
 				f.Message, f.Value = fmt.Sprint("message ", r.IntN(3)), float64(r.IntN(5))
 				if r.IntN(2) == 0 {
 					f.Since = w.now.Add(-time.Duration(r.IntN(1000)) * time.Second)
+				}
+				if f.Code == "down" && r.IntN(3) == 0 {
+					f.Covers = []string{"h" + node, "hB"}[:1+r.IntN(2)]
 				}
 				w.judge.verdict.Findings = append(w.judge.verdict.Findings, f)
 			}
@@ -88,6 +91,8 @@ func TestRestartsChangeNothing(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			steady, restarted := newWorld(t, "A", "B"), newWorld(t, "A", "B")
+			steady.define(definition("silent", "contact", needsNode))
+			restarted.define(definition("silent", "contact", needsNode))
 			one, two, when := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 			for i := range 30 {
 				shake(steady, one)

@@ -37,6 +37,8 @@ type State struct {
 	// Dismissed is when an Editor cleared it, and DismissedAs how grave it was.
 	Dismissed   time.Time `json:"dismissed,omitzero"`
 	DismissedAs Severity  `json:"dismissedAs,omitempty"`
+	// Covers are the histories of the nodes that it says cannot be reached.
+	Covers []string `json:"covers,omitempty"`
 }
 
 // place is where a condition can be raised at a node.

@@ -56,16 +56,49 @@ type step struct {
 	changes []Change
 }
 
+// whyUnreachable is why nothing is raised that needs a node.
+const whyUnreachable = "the node is unreachable"
+
+// covered adds the nodes that cannot be reached, by what is found now and by what is raised.
+func (s *step) covered(findings map[place]Finding, away map[string]bool) {
+	for _, f := range findings {
+		for _, history := range f.Covers {
+			away[history] = true
+		}
+	}
+	for _, state := range s.record.States {
+		for _, history := range state.Covers {
+			away[history] = true
+		}
+	}
+}
+
+// withoutNode leaves out of what was found what needs the node and is not raised yet. What is
+// raised stays until the node is back.
+func (s *step) withoutNode(findings map[place]Finding, unseen map[string]missed) {
+	for _, d := range s.table.definitions {
+		if _, told := unseen[d.Code]; d.NeedsNode && !told {
+			unseen[d.Code] = missed{why: whyUnreachable}
+		}
+	}
+	maps.DeleteFunc(findings, func(p place, _ Finding) bool {
+		d, _ := s.table.definition(p.code)
+		state, _ := s.record.state(p)
+		return d.NeedsNode && state.Severity == OK
+	})
+}
+
 // outcome is what is to become of a state.
 type outcome struct {
 	state    State
 	finding  *Finding // nil: not found
+	missed   *missed  // nil: it can be judged
 	severity Severity
 	reason   string // why it clears, where that is not because it is not found any more
 }
 
 // judge takes the record to what was found now.
-func (s *step) judge(findings map[place]Finding, unseen map[string]string) {
+func (s *step) judge(findings map[place]Finding, unseen map[string]missed) {
 	if s.record.Began.IsZero() {
 		s.record.Began = s.now
 	}
@@ -85,8 +118,10 @@ func (s *step) judge(findings map[place]Finding, unseen map[string]string) {
 		if f, ok := findings[p]; ok {
 			o.finding = &f
 		}
-		_, blind := unseen[p.code]
-		s.decide(&o, blind)
+		if m, ok := unseen[p.code]; ok {
+			o.missed = &m
+		}
+		s.decide(&o)
 		outcomes = append(outcomes, o)
 	}
 	slices.SortFunc(outcomes, func(a, b outcome) int { return s.compare(a.state.place(), b.state.place()) })
@@ -96,7 +131,10 @@ func (s *step) judge(findings map[place]Finding, unseen map[string]string) {
 	}
 	s.record.Unseen = nil
 	if len(unseen) > 0 {
-		s.record.Unseen = unseen
+		s.record.Unseen = make(map[string]string, len(unseen))
+		for code, m := range unseen {
+			s.record.Unseen[code] = m.why
+		}
 	}
 	s.record.States = slices.DeleteFunc(s.record.States, func(state State) bool { return !state.worth(s.now) })
 	if len(s.record.States) == 0 {
@@ -110,7 +148,7 @@ func (s *step) compare(a, b place) int {
 }
 
 // decide says how grave a condition is to be, whatever others are.
-func (s *step) decide(o *outcome, blind bool) {
+func (s *step) decide(o *outcome) {
 	state := &o.state
 	why := s.silenced(state.Satellite)
 	if _, known := s.table.definition(state.Code); !known {
@@ -132,7 +170,13 @@ func (s *step) decide(o *outcome, blind bool) {
 			return
 		}
 		level = o.finding.Severity
-	case blind:
+	case o.missed != nil && o.missed.gone:
+		o.reason = o.missed.why
+		if !state.Dismissed.IsZero() {
+			setBelow(state, Info, s.now)
+		}
+		return
+	case o.missed != nil:
 		// What cannot be seen is not cleared.
 		o.severity = state.Severity
 		return
@@ -213,7 +257,11 @@ func (s *step) apply(o outcome) {
 		state.Title, state.Message, state.Unit = f.Title, f.Message, f.Unit
 		state.Value, state.Threshold = finite(f.Value), finite(f.Threshold)
 	}
-	state.Severity = o.severity
+	if state.Severity = o.severity; o.severity == OK {
+		state.Covers = nil
+	} else if o.finding != nil {
+		state.Covers = o.finding.Covers
+	}
 	kind := ChangeKind("")
 	switch {
 	case o.severity == before && before == OK && state.RaisedAt.IsZero():

@@ -80,6 +80,60 @@ var stories = []struct {
 		{does: func(w *world) { w.miss("hA", "down") }, is: severities{"down@A/us1": unseen, "down@A": unseen}},
 		{does: finds(found("down", info, "A", us1)), told: []string{"15:09 raised info down@A/us1"}, is: severities{"down@A/us1": info, "down@A": unseen}},
 	}},
+	{"what cannot be any more is cleared at once", []moment{
+		{does: finds(found("down", critical, "A", us1), found("audit_failed", warning, "A", "")), told: []string{
+			"12:01 raised warning audit_failed@A", "12:01 raised critical down@A/us1",
+		}, is: severities{"down@A/us1": critical, "audit_failed@A": warning}},
+		{does: func(w *world) { w.find(); w.miss("hA", "down") }, is: severities{"down@A/us1": critical, "down@A": unseen},
+			told: []string{"12:02 cleared ok audit_failed@A"}},
+		{does: func(w *world) { w.gone("hA", "down") }, told: []string{"12:03 cleared ok down@A/us1"}, is: severities{"down@A/us1": unseen, "down@A": unseen}},
+		{does: func(w *world) { w.gone("hA", "down", "audit_failed") }, wait: time.Hour, is: severities{"down@A/us1": unseen, "down@A": unseen, "audit_failed@A": unseen}},
+		{does: func(w *world) { w.miss("hA") }, is: severities{"down@A/us1": ok}},
+	}},
+	{"what is found counts more than that it cannot be", []moment{
+		{does: func(w *world) { w.find(found("down", critical, "A", us1)); w.gone("hA", "down") },
+			told: []string{"12:01 raised critical down@A/us1"}, is: severities{"down@A/us1": critical, "down@A": unseen}},
+		{does: findNothing, told: []string{"12:02 cleared ok down@A/us1"}, is: severities{"down@A/us1": unseen, "down@A": unseen}},
+	}},
+	{"cleared by hand, and cannot be any more", []moment{
+		{does: func(w *world) { w.findEvent(warning, time.Time{}, time.Time{}) }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+		{does: func(w *world) { w.clear("A", "us1", "audit_failed") }, told: []string{"12:01 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok}},
+		{does: func(w *world) { w.find(); w.gone("hA", "audit_failed") }, is: severities{"audit_failed@A/us1": unseen, "audit_failed@A": unseen}},
+		{does: func(w *world) { w.miss("hA"); w.findEvent(warning, time.Time{}, time.Time{}) }, told: []string{"12:04 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+	}},
+	{"what needs a node is not raised while the node is away", []moment{
+		{does: func(w *world) {
+			w.define(definition("silent", "contact", needsNode), definition("slow", "contact", needsNode))
+			w.find(found("slow", info, "A", ""))
+		}, told: []string{"12:01 raised info slow@A"}, is: severities{"slow@A": info}},
+		{does: finds(away("A", "A"), found("silent", warning, "A", ""), found("slow", warning, "A", ""), found("audit_failed", warning, "A", us1)), told: []string{
+			"12:02 raised warning audit_failed@A/us1", "12:02 raised critical down@A", "12:02 worse warning slow@A",
+		}, is: severities{"down@A": critical, "silent@A": unseen, "slow@A": warning, "audit_failed@A/us1": warning}},
+		// What was raised before stays, found or not.
+		{does: finds(away("A", "A"), found("silent", warning, "A", ""), found("audit_failed", warning, "A", us1)), wait: time.Hour,
+			is: severities{"down@A": critical, "silent@A": unseen, "slow@A": warning, "audit_failed@A/us1": warning}},
+		// It is raised until the hold is over.
+		{does: finds(found("silent", warning, "A", ""), found("audit_failed", warning, "A", us1)), wait: 5 * time.Minute,
+			is: severities{"down@A": critical, "silent@A": unseen, "slow@A": warning, "audit_failed@A/us1": warning}},
+		{told: []string{"13:08 cleared ok down@A"}, is: severities{"silent@A": unseen, "slow@A": warning, "audit_failed@A/us1": warning}},
+		{told: []string{"13:09 raised warning silent@A"}, is: severities{"silent@A": warning, "slow@A": warning, "audit_failed@A/us1": warning}},
+		{wait: 5 * time.Minute, told: []string{"13:14 cleared ok slow@A"}, is: severities{"silent@A": warning, "audit_failed@A/us1": warning}},
+	}},
+	{"a node that is away while nobody can say so", []moment{
+		{does: func(w *world) { w.define(definition("silent", "contact", needsNode)); w.find(away("A", "A")) },
+			told: []string{"12:01 raised critical down@A"}, is: severities{"down@A": critical, "silent@A": unseen}},
+		{does: func(w *world) { w.find(found("silent", warning, "A", "")); w.miss("hA", "down") }, wait: time.Hour,
+			is: severities{"down@A": critical, "silent@A": unseen}},
+	}},
+	{"of what needs a node that is away, its own reason counts", []moment{
+		{does: func(w *world) {
+			w.define(definition("silent", "contact", needsNode))
+			w.find(found("silent", warning, "A", ""))
+		}, told: []string{"12:01 raised warning silent@A"}, is: severities{"silent@A": warning}},
+		{does: func(w *world) { w.find(away("A", "A")); w.gone("hA", "silent") }, told: []string{
+			"12:02 raised critical down@A", "12:02 cleared ok silent@A",
+		}, is: severities{"down@A": critical, "silent@A": unseen}},
+	}},
 	{"not watched, then well", []moment{
 		{does: func(w *world) { w.miss("hA", "down", "audit_failed") }, is: severities{"down@A": unseen, "audit_failed@A": unseen}},
 		{does: func(w *world) { w.miss("hA", "audit_failed") }, is: severities{"audit_failed@A": unseen}},
@@ -189,6 +243,23 @@ var stories = []struct {
 
 var retired = severities{"audit_critical@A": unseen, "audit_warning@A": unseen, "audit_failed@A": unseen, "disqualified@A": unseen, "down@A": unseen, "not_collecting@A": unseen, "test@A": unseen}
 
+func needsNode(d *conditions.Definition) { d.NeedsNode = true }
+
+// define adds to the table of conditions.
+func (w *world) define(more ...conditions.Definition) {
+	w.judge.definitions = append(w.judge.definitions, more...)
+	w.restart()
+}
+
+// away is that nodes cannot be reached, found at one of them.
+func away(node string, covers ...string) conditions.Finding {
+	f := found("down", critical, node, "")
+	for _, name := range covers {
+		f.Covers = append(f.Covers, "h"+name)
+	}
+	return f
+}
+
 func findNothing(w *world) { w.find() }
 
 func finds(findings ...conditions.Finding) func(*world) {
@@ -212,6 +283,61 @@ func (w *world) test(node string) {
 	w.t.Helper()
 	if err := w.engine.Test(w.toCase(), node, w.now.Add(conditions.TestPeriod)); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// One finding can be about several nodes, and stays to be while it is raised.
+func TestAMachineThatIsAway(t *testing.T) {
+	for name, restart := range map[string]bool{"": false, "with restarts": true} {
+		w := newWorld(t, "A", "B", "C")
+		w.define(definition("silent", "contact", needsNode))
+		then := func(told string, is severities) {
+			t.Helper()
+			if restart {
+				w.restart()
+			}
+			w.after(time.Minute)
+			if diff := cmp.Diff(told, strings.Join(w.told, ", ")); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+			if diff := cmp.Diff(is, w.severities()); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+			w.told = nil
+		}
+		all := []conditions.Finding{found("silent", warning, "A", ""), found("silent", warning, "B", us1), found("silent", warning, "C", "")}
+		// The one at which it is found need not be the first to be judged.
+		w.find(append(all, away("B", "A", "B"))...)
+		then("12:01 raised critical down@B, 12:01 raised warning silent@C",
+			severities{"silent@A": unseen, "down@B": critical, "silent@B": unseen, "silent@C": warning})
+		// It is found at another one, and held at the first.
+		w.find(append(all, away("A", "A"))...)
+		then("12:02 raised critical down@A",
+			severities{"down@A": critical, "silent@A": unseen, "down@B": critical, "silent@B": unseen, "silent@C": warning})
+		w.find(all...)
+		w.set.Alerts.Flapping = 0
+		then("12:03 cleared ok down@A, 12:03 cleared ok down@B", severities{"silent@A": unseen, "silent@B": unseen, "silent@C": warning})
+		then("12:04 raised warning silent@A, 12:04 raised warning silent@B/us1",
+			severities{"silent@A": warning, "silent@B/us1": warning, "silent@C": warning})
+	}
+}
+
+// That a condition clears because it cannot be any more is said, and why it is not watched.
+func TestTheReasonIsTold(t *testing.T) {
+	w := newWorld(t, "A")
+	w.define(definition("silent", "contact", needsNode))
+	w.find(found("audit_failed", warning, "A", us1), away("A", "A"))
+	w.evaluate()
+	w.find(away("A", "A"))
+	w.gone("hA", "audit_failed")
+	w.evaluate()
+	last := w.changes[len(w.changes)-1]
+	if last.Kind != conditions.Cleared || last.Reason != "no log any more" || !strings.Contains(last.Line(), "no log any more") {
+		t.Errorf("%+v", last)
+	}
+	record, _, err := conditions.Recall(w.store, "hA")
+	if diff := cmp.Diff(map[string]string{"audit_failed": "no log any more", "silent": "the node is unreachable"}, record.Unseen); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
 	}
 }
 

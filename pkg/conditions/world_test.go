@@ -175,6 +175,14 @@ func (w *world) miss(history string, codes ...string) {
 	}
 }
 
+// gone says of conditions that they cannot be any more.
+func (w *world) gone(history string, codes ...string) {
+	w.miss(history, codes...)
+	for i := range w.judge.verdict.Unseen {
+		w.judge.verdict.Unseen[i].Why, w.judge.verdict.Unseen[i].Gone = "no log any more", true
+	}
+}
+
 // after lets time go by, a minute an evaluation, or more where it is long.
 func (w *world) after(d time.Duration) {
 	w.t.Helper()
