@@ -130,16 +130,16 @@ func TestFirstStart(t *testing.T) {
 // once, while the log is rotated and written.
 func TestBackfillIsTakenUpAgain(t *testing.T) {
 	log := logIn(t)
-	text := ""
+	var text strings.Builder
 	for i := range 20000 {
-		text += fmt.Sprintf("%d %s\n", i, strings.Repeat("x", 40))
+		fmt.Fprintf(&text, "%d %s\n", i, strings.Repeat("x", 40))
 		if i == 9999 {
-			create(t, log+"~", text)
+			create(t, log+"~", text.String())
 			compress(t, log+"~", log+".1.gz")
-			text = ""
+			text.Reset()
 		}
 	}
-	create(t, log, text)
+	create(t, log, text.String())
 	written := 20000
 	var c tally
 	resume := Positions{}

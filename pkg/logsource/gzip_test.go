@@ -22,7 +22,7 @@ func compressTo(from, to string) error {
 	if err != nil {
 		return err
 	}
-	zip := gzip.NewWriter(file)
+	zip, _ := gzip.NewWriterLevel(file, gzip.BestSpeed)
 	_, err = zip.Write(content)
 	return errors.Join(err, zip.Close(), file.Close())
 }

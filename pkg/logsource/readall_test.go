@@ -50,7 +50,7 @@ func zipped(t *testing.T, parts ...string) string {
 	t.Helper()
 	var b bytes.Buffer
 	for _, part := range parts {
-		zip := gzip.NewWriter(&b)
+		zip, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 		_, err := zip.Write([]byte(part))
 		if err := errors.Join(err, zip.Close()); err != nil {
 			t.Fatal(err)

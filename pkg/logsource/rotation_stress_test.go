@@ -37,7 +37,7 @@ func startWriter(t *testing.T, path string) *nodeWriter {
 }
 
 // linesARound is how many lines are written between two rotations, at most.
-const linesARound = 10_000
+const linesARound = 4_000
 
 // goOn lets the writer write as much again.
 func (w *nodeWriter) goOn() {
