@@ -35,7 +35,7 @@ var chapters = []chapter{
 
 	// node_unreachable
 	{name: "unreachable for just less than 20 minutes", happens: func(s *scene) { first(s).down(); s.pass(20*minute - second) }},
-	{name: "unreachable for 20 minutes", happens: func(s *scene) { first(s).down(); s.pass(20 * minute) }, want: "node_unreachable warning", unseen: [2]string{"no_contact", "cannot be reached"}},
+	{name: "unreachable for 20 minutes", happens: func(s *scene) { first(s).down(); s.pass(20 * minute) }, want: "node_unreachable warning", unseen: [2]string{"satellite_down", "cannot be reached"}},
 	{name: "unreachable for just less than an hour", happens: func(s *scene) { first(s).down(); s.pass(hour - second) }, want: "node_unreachable warning"},
 	{name: "unreachable for an hour", happens: func(s *scene) { first(s).down(); s.pass(hour) }, want: "node_unreachable critical"},
 	{name: "unreachable, and answers again", happens: func(s *scene) { first(s).down(); s.pass(hour); first(s).up() }},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,6 +126,79 @@ func TestDefinitions(t *testing.T) {
 				t.Errorf("nothing raises %s as %s", code, severityNames[severity])
 			}
 		}
+	}
+}
+
+// What is only about a log cannot be where there is none any more, and clears. An API that is
+// removed takes nothing with it: it may be found again.
+func TestWhatCannotBeAnyMore(t *testing.T) {
+	s := newScene(t)
+	a := first(s)
+	a.say("ERROR\tpreflight:localtime\tsystem clock is out of sync with satellite\t{}")
+	a.up()
+	a.say("ERROR\tpreflight:localtime\tsystem clock is out of sync with satellite\t{}")
+	a.dies()
+	s.pass(2 * hour)
+	gone := func(verdict conditions.Verdict) string {
+		var codes []string
+		for _, u := range verdict.Unseen {
+			if u.Gone {
+				codes = append(codes, u.Code)
+			}
+		}
+		slices.Sort(codes)
+		return strings.Join(codes, ", ")
+	}
+	verdict := s.judge()
+	if told := s.told(verdict); !strings.Contains(told, "node_stopped critical") || gone(verdict) != "" {
+		t.Errorf("raised %q, gone %q", told, gone(verdict))
+	}
+	api := a.Watched
+	a.withoutAPI()
+	a.Answered = time.Time{}
+	verdict = s.judge()
+	if told := s.told(verdict); !strings.Contains(told, "node_stopped critical") || gone(verdict) != "" {
+		t.Errorf("without an API: raised %q, gone %q", told, gone(verdict))
+	}
+	a.Watched = api
+	a.withoutLog()
+	verdict = s.judge()
+	if told := s.told(verdict); strings.Contains(told, "node_stopped") || gone(verdict) != "clock_skew, log_silent, node_stopped, satellite_down" {
+		t.Errorf("without a log: raised %q, gone %q", told, gone(verdict))
+	}
+	onceEach(t, verdict)
+}
+
+// What cannot be reached is said with the histories of its nodes, and what needs a node is
+// marked, so that it is not raised beside that.
+func TestWhatIsAwayIsCovered(t *testing.T) {
+	s := newScene(t, "Alpha", "Beta", "Gamma", "Delta")
+	s.sameHost()
+	s.nodes[2].Endpoint = "http://10.0.0.8:14002"
+	s.nodes[3].Retired = true
+	s.down()
+	s.pass(20 * minute)
+	got := map[string][]string{}
+	for _, f := range s.judge().Findings {
+		got[f.Code+" of "+f.History] = f.Covers
+	}
+	want := map[string][]string{
+		"host_unreachable of history-of-Alpha": {"history-of-Alpha", "history-of-Beta"},
+		"node_unreachable of history-of-Gamma": {"history-of-Gamma"},
+		"node_unreachable of history-of-Delta": {"history-of-Delta"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	var needing []string
+	for _, d := range (presence.Concern{}).Conditions() {
+		if d.NeedsNode {
+			needing = append(needing, d.Code)
+		}
+	}
+	slices.Sort(needing)
+	if diff := cmp.Diff([]string{"api_slow", "clock_skew", "log_silent", "no_contact", "quic", "satellite_down"}, needing); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -106,8 +106,11 @@ func (b *bench) satellites(verdict *conditions.Verdict) {
 		switch {
 		case s.State == concern.Stopped:
 			continue
-		case s.away != "":
-			verdict.Unseen = append(verdict.Unseen, conditions.Unseen{Code: satelliteDown, History: s.History, Why: s.away})
+		case !s.hasLog():
+			verdict.Unseen = append(verdict.Unseen, s.withoutLog(satelliteDown))
+			continue
+		case s.reach.lost: // it says nothing of satellites
+			verdict.Unseen = append(verdict.Unseen, conditions.Unseen{Code: satelliteDown, History: s.History, Why: "the node cannot be reached"})
 			continue
 		}
 		if why := s.unreadLog(); why != "" {

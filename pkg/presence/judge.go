@@ -27,24 +27,23 @@ type subject struct {
 	heard  heard
 	host   string // "" is the machine that this runs on
 	reach  reach
-	away   string // why nothing that needs the node can be judged now, or ""
 }
 
 // judges say of one node whether a condition holds. Without a finding, why is the reason
 // where it cannot be judged; neither means that all is well.
 var judges = []struct {
 	code string
-	// dependent ones are hidden while the node cannot be reached.
-	dependent bool
-	judge     func(*subject, *bench) (found *conditions.Finding, why string)
+	// ofLog says that it is about the log, and cannot be where none is given any more.
+	ofLog bool
+	judge func(*subject, *bench) (found *conditions.Finding, why string)
 }{
 	{nodeUnreachable, false, (*subject).judgeUnreachable},
-	{nodeStopped, false, (*subject).judgeStopped},
-	{restartLoop, false, (*subject).judgeRestartLoop},
+	{nodeStopped, true, (*subject).judgeStopped},
+	{restartLoop, false, (*subject).judgeRestartLoop}, // its API tells of starts, too
 	{wrongPair, false, (*subject).judgeWrongPair},
-	{noContact, true, (*subject).judgeContact},
+	{noContact, false, (*subject).judgeContact},
 	{apiSlow, false, (*subject).judgeAPI},
-	{quicBroken, true, (*subject).judgeQUIC},
+	{quicBroken, false, (*subject).judgeQUIC},
 	{versionOutdated, false, (*subject).judgeVersion},
 	{blind, false, (*subject).judgeBlind},
 	{logSilent, true, (*subject).judgeSilence},
@@ -67,8 +66,8 @@ func (Concern) Judge(ctx context.Context, c conditions.Case) (conditions.Verdict
 			continue
 		}
 		for _, j := range judges {
-			if j.dependent && s.away != "" {
-				verdict.Unseen = append(verdict.Unseen, conditions.Unseen{Code: j.code, History: s.History, Why: s.away})
+			if j.ofLog && !s.hasLog() {
+				verdict.Unseen = append(verdict.Unseen, s.withoutLog(j.code))
 				continue
 			}
 			found, why := j.judge(s, b)
@@ -100,9 +99,6 @@ func newBench(c conditions.Case) *bench {
 		s.polled, s.polls = readPolled(c.Store, node.Node)
 		s.heard = readHeard(c.Store, node.Node)
 		s.reach = s.reached(c)
-		if s.reach.lost {
-			s.away = "the node cannot be reached"
-		}
 		b.nodes = append(b.nodes, s)
 	}
 	return b
@@ -176,6 +172,11 @@ func (s *subject) hasAPI() bool {
 
 // hasLog says whether a log is given.
 func (s *subject) hasLog() bool { return s.Evidence.HasLog || s.Log.Kind != settings.NoLog }
+
+// withoutLog is that a condition cannot be, because the node has no log here.
+func (s *subject) withoutLog(code string) conditions.Unseen {
+	return conditions.Unseen{Code: code, History: s.History, Why: whyNoLog, Gone: true}
+}
 
 // behindBytes is more than is unread for a moment while lines come.
 const behindBytes = 64 << 10

@@ -70,7 +70,7 @@ func (s *subject) judgeUnreachable(*bench) (*conditions.Finding, string) {
 	if r.why != "" || !r.lost {
 		return nil, r.why
 	}
-	found := &conditions.Finding{Severity: conditions.Warning, Value: r.out.Seconds(), Threshold: s.Thresholds.UnreachableWarning.Seconds(), Unit: "s", Since: r.since}
+	found := &conditions.Finding{Severity: conditions.Warning, Value: r.out.Seconds(), Threshold: s.Thresholds.UnreachableWarning.Seconds(), Unit: "s", Since: r.since, Covers: []string{s.History}}
 	if r.out >= s.Thresholds.UnreachableCritical {
 		found.Severity, found.Threshold = conditions.Critical, s.Thresholds.UnreachableCritical.Seconds()
 	}
@@ -121,7 +121,7 @@ func (b *bench) hosts(verdict *conditions.Verdict) (stoodFor map[*subject]standI
 	stoodFor = map[*subject]standIn{}
 	for _, host := range order {
 		nodes := byHost[host]
-		var names []string
+		var names, histories []string
 		var since time.Time
 		pending := 0
 		for _, s := range nodes {
@@ -129,7 +129,7 @@ func (b *bench) hosts(verdict *conditions.Verdict) (stoodFor map[*subject]standI
 				pending++
 			}
 			if s.reach.lost {
-				names = append(names, s.Name)
+				names, histories = append(names, s.Name), append(histories, s.History)
 				since = latest(since, s.reach.since)
 			}
 		}
@@ -151,7 +151,7 @@ func (b *bench) hosts(verdict *conditions.Verdict) (stoodFor map[*subject]standI
 		}
 		out := b.Now.Sub(since)
 		verdict.Findings = append(verdict.Findings, nodes[0].complete(hostUnreachable, "", conditions.Finding{
-			Severity: conditions.Critical, Value: float64(len(names)), Threshold: float64(len(nodes)), Unit: "short", Since: since,
+			Severity: conditions.Critical, Value: float64(len(names)), Threshold: float64(len(nodes)), Unit: "short", Since: since, Covers: histories,
 			Message: fmt.Sprintf("None of the %d nodes on %s has answered for %s, since %s: %s. %sCheck the machine's power and network, and the way to it from here. "+
 				"After 30 days without contact satellites disqualify a node.",
 				len(names), hostName(host), lasting(out), moment(since), listed(names), nodes[0].lastError()),

@@ -185,10 +185,10 @@ func (j *judging) all(known bool) error {
 	}
 	auditsWhy, auditsMend := j.node.Evidence.Blind(concern.AuditLines, now)
 	if auditsWhy != "" {
-		j.unseen(auditsWhy+"; "+auditsMend, codeAuditFailed, codeFellSilently)
+		j.unseenInLog(auditsWhy+"; "+auditsMend, codeAuditFailed, codeFellSilently)
 	}
 	if why, mend := j.node.Evidence.Blind(concern.AnyLine, now); why != "" {
-		j.unseen(why+"; "+mend, codeLostPieces)
+		j.unseenInLog(why+"; "+mend, codeLostPieces)
 	} else if j.node.Evidence.Level > storagenode.Info {
 		j.unseen(fmt.Sprintf("the log has no line below %s; set log.level: info", j.node.Evidence.Level), codeLostPieces)
 	}
@@ -225,6 +225,14 @@ func (j *judging) onlyInTheAPI() string {
 func (j *judging) unseen(why string, codes ...string) {
 	for _, code := range codes {
 		j.into.Unseen = append(j.into.Unseen, conditions.Unseen{Code: code, History: j.node.History, Why: why})
+	}
+}
+
+// unseenInLog is of what only a log tells: where none is given any more it cannot be. What
+// happened before is found as long as it would be with a log.
+func (j *judging) unseenInLog(why string, codes ...string) {
+	for _, code := range codes {
+		j.into.Unseen = append(j.into.Unseen, conditions.Unseen{Code: code, History: j.node.History, Why: why, Gone: !j.node.Evidence.HasLog})
 	}
 }
 

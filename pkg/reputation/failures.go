@@ -138,7 +138,7 @@ func (j *judging) slow(blind, mend string) error {
 		return nil
 	}
 	if blind != "" {
-		j.unseen(blind+"; "+mend, codeAuditSlow)
+		j.unseenInLog(blind+"; "+mend, codeAuditSlow)
 		return nil
 	}
 	j.slowOnes() // those from before the level was changed, and those whose line has a duration
