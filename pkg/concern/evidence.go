@@ -45,7 +45,7 @@ func (e Evidence) Blind(kind LineKind, now time.Time) (why, mend string) {
 	case !e.HasLog:
 		return "this node has no log here", "give the node's log in the data source's settings"
 	case e.Since.IsZero():
-		return "no line of the node's log was read yet", "see the check of the log under Save & test"
+		return "no line of the node's log was read yet", "check that the node writes to this log"
 	case e.Sees(kind, now):
 		return "", ""
 	case !e.Sees(AnyLine, now):

@@ -28,7 +28,7 @@ func (f *Fleet) checkFollowing(node settings.Node) []Check {
 	l := w.listening
 	w.mu.Unlock()
 	if l == nil {
-		return []Check{{Name: "log_followed", Verdict: Info, Message: "the log is about to be followed", Mend: "save again in a moment to see how that goes"}}
+		return []Check{{Name: "log_followed", Verdict: Info, Message: "the log is about to be followed"}}
 	}
 	now := f.now()
 	status, evidence := l.state(now)
@@ -56,7 +56,7 @@ func following(node settings.Node, status logsource.Status) Check {
 	case status.State == logsource.CatchingUp:
 		check.Verdict, check.Message = Info, fmt.Sprintf("%s is being read, %d MiB are left", node.Log, status.Behind>>20)
 	default:
-		check.Verdict, check.Message, check.Mend = Info, fmt.Sprintf("%s: %s", node.Log, status.State), "save again in a moment to see how that goes"
+		check.Verdict, check.Message, check.Mend = Info, fmt.Sprintf("%s: %s", node.Log, status.State), "this takes a moment"
 	}
 	return check
 }

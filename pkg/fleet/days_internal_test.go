@@ -57,7 +57,7 @@ const aDay = 24 * time.Hour
 
 // scoresEvery is less often than a plugin asks for scores, which is half of the work here. They
 // are new every four hours.
-const scoresEvery = 20 * time.Minute
+const scoresEvery = time.Hour
 
 // firstDay is when every simulation begins.
 var firstDay = time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
@@ -304,10 +304,13 @@ func TestThirtyHealthyDaysWakeNobody(t *testing.T) {
 		simnode.Options{Name: "Info", Seed: 20},
 		simnode.Options{Name: "Debug", Seed: 21, Level: "debug", Encoding: simnode.JSON},
 	)
-	const step = 5 * time.Minute
+	step := 2 * time.Minute
+	if underRace { // which makes it ten times slower
+		step = 10 * time.Minute
+	}
 	for day := range 30 {
 		d.until(firstDay.Add(time.Duration(day)*aDay+time.Duration(day)*37*time.Minute), step)
-		if day%4 == 1 {
+		if day%9 == 1 {
 			d.restart()
 		}
 	}
@@ -320,6 +323,44 @@ func TestThirtyHealthyDaysWakeNobody(t *testing.T) {
 		if truth.Stops < 2 || truth.Updates != 1 || truth.GarbageCollections == 0 || truth.PingsFailed == 0 || len(truth.Compactions) == 0 || truth.TrashRounds == 0 {
 			t.Errorf("%s had %d restarts, %d updates, %d garbage collections, %d compactions, %d failed pings and emptied the trash %d times: too little to be quiet about",
 				truth.Name, truth.Stops, truth.Updates, truth.GarbageCollections, len(truth.Compactions), truth.PingsFailed, truth.TrashRounds)
+		}
+	}
+}
+
+// troubled is a life with one node whose trouble begins after a day.
+func troubled(t *testing.T, scenario simnode.Scenario, change ...func(*simnode.Options)) *days {
+	t.Helper()
+	options := simnode.Options{Name: "Alpha", Seed: 5, Scenario: scenario, TroubleAt: firstDay.Add(aDay), Outages: []simnode.Outage{}, Updates: []simnode.VersionChange{}}
+	for _, c := range change {
+		c(&options)
+	}
+	d := newDays(t, options)
+	d.until(firstDay.Add(aDay-time.Hour), 10*time.Minute)
+	if woken := d.warnings(); len(woken) > 0 {
+		t.Fatalf("before its trouble: %s", woken[0].Line())
+	}
+	return d
+}
+
+// told are the conditions that were raised, and how grave they ever were.
+func (d *days) told() map[string]conditions.Severity {
+	told := map[string]conditions.Severity{}
+	for _, c := range d.changes {
+		if c.Severity > conditions.OK {
+			told[c.Code] = max(told[c.Code], c.Severity)
+		}
+	}
+	return told
+}
+
+func TestEXPLORE(t *testing.T) {
+	for _, s := range simnode.Scenarios() {
+		for _, level := range []string{"info", "debug"} {
+			d := troubled(t, s, func(o *simnode.Options) { o.Level = level })
+			d.until(firstDay.Add(4*aDay), time.Minute)
+			for _, c := range d.changes {
+				t.Logf("%s %s %s: %s", s, level, c.Time.Sub(firstDay), c.Line())
+			}
 		}
 	}
 }

@@ -430,6 +430,7 @@ func (f *Fleet) Statuses() []Status {
 			continue
 		}
 		statuses[i] = w.status(patience)
+		statuses[i].LogSettled = w.logSettled()
 	}
 	return statuses
 }

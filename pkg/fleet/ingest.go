@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,11 +47,10 @@ var tallied = [...]string{
 // IngestedEvents are the names in an Ingested's Events, in the order in which to show them.
 func IngestedEvents() []string { return slices.Clone(tallied[:]) }
 
-// tallyIndex is the place of a message's event, or -1.
+// tallyIndex is the place of a message's event, or -1. The starts of transfers are told by
+// their kind.
 func tallyIndex(message string) int {
 	switch message {
-	case "upload started":
-		return 0
 	case "uploaded":
 		return 1
 	case "upload canceled", "upload canceled (race lost or node shutdown)":
@@ -61,8 +59,6 @@ func tallyIndex(message string) int {
 		return 3
 	case "upload rejected, too many requests":
 		return 4
-	case "download started":
-		return 5
 	case "downloaded":
 		return 6
 	case "download canceled", "download canceled (race lost or node shutdown)":
@@ -86,8 +82,16 @@ func (t *tally) Hear(event *storagenode.Event) {
 	if event.Time.After(t.last) {
 		t.last = event.Time
 	}
-	if at := tallyIndex(event.Message); at >= 0 {
-		t.counts[at]++
+	switch event.Kind {
+	case storagenode.UploadStarted:
+		t.counts[0]++
+	case storagenode.DownloadStarted:
+		t.counts[5]++
+	case storagenode.OtherLine:
+	default:
+		if at := tallyIndex(event.Message); at >= 0 {
+			t.counts[at]++
+		}
 	}
 }
 
@@ -172,14 +176,10 @@ func (w *worker) ingest(ctx context.Context, path string, progress func(done, to
 	}
 	counted := &tally{}
 	l.ears = append(l.ears, counted)
-	began, lines, size := w.fleet.now(), int64(0), int64(0)
+	began, size := w.fleet.now(), int64(0)
 	err = logsource.ReadAll(ctx, logsource.ReadOptions{
 		Path: path, Resume: l.positions, Progress: progress,
 		Deliver: func(block logsource.Block, positions logsource.Positions) error {
-			lines += int64(bytes.Count(block.Lines, []byte{'\n'}))
-			if n := len(block.Lines); n > 0 && block.Lines[n-1] != '\n' {
-				lines++
-			}
 			size += int64(len(block.Lines))
 			return l.deliver(block, positions)
 		},
@@ -187,7 +187,7 @@ func (w *worker) ingest(ctx context.Context, path string, progress func(done, to
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err = errors.Join(err, l.flush(), w.store.Flush())
-	result := Ingested{Lines: lines, Parsed: counted.parsed, Skipped: lines - counted.parsed, Bytes: size, Seconds: w.fleet.now().Sub(began).Seconds(), Events: map[string]int64{}}
+	result := Ingested{Lines: l.lines, Parsed: counted.parsed, Skipped: l.lines - counted.parsed, Bytes: size, Seconds: w.fleet.now().Sub(began).Seconds(), Events: map[string]int64{}}
 	if counted.parsed > 0 {
 		result.First, result.Last = &counted.first, &counted.last
 	}

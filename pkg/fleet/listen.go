@@ -24,7 +24,7 @@ const (
 	flushBulk = time.Second
 	// settleTime is how long a log waits for its node to say who it is, so that its lines
 	// go into the right history.
-	settleTime = 15 * time.Second
+	settleTime = 5 * time.Second
 	// arrivalSlack is how far a line's own time, in whole seconds, and its arrival may be
 	// apart for the arrival to be the more precise one.
 	arrivalSlack = time.Second
@@ -50,6 +50,7 @@ type listening struct {
 	flushed   time.Time
 	failed    error // of the last flush
 	nodeID    string
+	lines     int64 // that were heard
 	moved     movement
 	shown     *lineBuffer // nil while nobody listens to the log
 	scored    bool        // scores came since the last flush
@@ -287,6 +288,7 @@ func (l *listening) deliver(block logsource.Block, positions logsource.Positions
 	for len(rest) > 0 {
 		rest, number = l.hearLines(rest, number, &block)
 	}
+	l.lines += int64(number)
 	if l.shown != nil {
 		if frame := l.shown.frame(l.name); frame != nil {
 			hub.publish(live, frame)
@@ -405,6 +407,18 @@ func (w *worker) flushEar(ear concern.Ear, into *store.Batch) (err error) {
 		}
 	}()
 	return ear.Flush(into)
+}
+
+// logSettled says whether the log is followed, or it is known why not.
+func (w *worker) logSettled() bool {
+	w.mu.Lock()
+	source, l, wrong := w.node.Log.Kind, w.listening, w.wrongPairLocked()
+	w.mu.Unlock()
+	if l == nil {
+		return source == settings.NoLog || wrong != ""
+	}
+	status := l.follower.Status()
+	return status.State == logsource.Following || status.Trouble != ""
 }
 
 // describeLog adds what is known of a node's log.

@@ -19,6 +19,7 @@ type Status struct {
 	Endpoint    string    // "" while it is being looked for
 	LastSuccess time.Time
 	LastError   string // of the last request that failed; "" once all went well again
+	LogSettled  bool   // its log is followed, or it is known why not; also without a log
 	Facts       concern.Facts
 }
 

@@ -82,7 +82,8 @@ func checkNodes(ctx context.Context, out io.Writer, specs []string) error {
 
 var marks = map[fleet.Verdict]string{fleet.OK: "✔", fleet.Info: "·", fleet.Warning: "▲", fleet.Failure: "✖"}
 
-// settle waits until every node has answered or failed once.
+// settle waits until every node has answered or failed once, and every log is followed or cannot
+// be.
 func settle(ctx context.Context, running *fleet.Fleet) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
@@ -90,7 +91,7 @@ func settle(ctx context.Context, running *fleet.Fleet) {
 	defer ticker.Stop()
 	for {
 		waiting := slices.ContainsFunc(running.Statuses(), func(s fleet.Status) bool {
-			return s.State == concern.Connecting && s.LastError == ""
+			return s.State == concern.Connecting && s.LastError == "" || !s.LogSettled
 		})
 		if !waiting {
 			return
