@@ -1,7 +1,14 @@
 import { type BackendSrvRequest, getBackendSrv } from '@grafana/runtime';
 import { lastValueFrom } from 'rxjs';
 
-import { type HealthAnswer, type NodeInfo, type NodeSettings, type ParsedSpecs, type SpecProblem } from './types';
+import {
+  type Discovery,
+  type HealthAnswer,
+  type NodeInfo,
+  type NodeSettings,
+  type ParsedSpecs,
+  type SpecProblem,
+} from './types';
 
 /**
  * What the config editor asks of the back end. It has no data source object, only the uid that every
@@ -41,10 +48,25 @@ export async function parseSpecs(uid: string, specs: string, existing: string[])
   }
 }
 
+/** Looks for nodes on this machine and, where one is given, on a Docker daemon. Nothing is added by it. */
+export async function discover(uid: string, docker?: string): Promise<Discovery> {
+  try {
+    const answer = await send<Partial<Discovery>>({
+      method: 'POST',
+      url: `${base(uid)}/resources/discover`,
+      data: docker ? { docker } : {},
+    });
+    return { nodes: answer.nodes ?? [], tried: answer.tried ?? [] };
+  } catch (error) {
+    throw new Error(errorText(error));
+  }
+}
+
 export interface FieldProblems {
   name?: string;
   log?: string;
   api?: string;
+  debug?: string;
 }
 
 /**
@@ -78,14 +100,15 @@ function sentence(text = ''): string {
   return ended.charAt(0).toUpperCase() + ended.slice(1);
 }
 
-function base(uid: string): string {
+export function base(uid: string): string {
   return `/api/datasources/uid/${encodeURIComponent(uid)}`;
 }
 
-async function send<T>(request: BackendSrvRequest): Promise<T> {
+export async function send<T>(request: BackendSrvRequest): Promise<T> {
   const response = await lastValueFrom(
     getBackendSrv().fetch<T>({
       showErrorAlert: false,
+      showSuccessAlert: false,
       // Else Grafana may take the settings from a cache that is up to 5 s old: those before the save.
       headers: { 'X-Grafana-NoCache': 'true' },
       ...request,

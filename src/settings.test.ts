@@ -1,4 +1,15 @@
-import { DEFAULT_THRESHOLDS, gravest, outOfBounds, shownNode, THRESHOLDS, tidyNode, withKey } from './settings';
+import {
+  DEFAULT_THRESHOLDS,
+  freeName,
+  gravest,
+  logOf,
+  logSourceOf,
+  outOfBounds,
+  shownNode,
+  THRESHOLDS,
+  tidyNode,
+  withKey,
+} from './settings';
 
 describe('shownNode', () => {
   it.each([
@@ -91,5 +102,34 @@ describe('gravest', () => {
     expect(gravest(['ok', 'warning', 'info'])).toBe('warning');
     expect(gravest(['warning', 'error', 'ok'])).toBe('error');
     expect(gravest([])).toBe('ok');
+  });
+});
+
+describe('logSourceOf', () => {
+  it.each([
+    [undefined, { kind: 'none' }],
+    ['/var/log/a.log', { kind: 'file', path: '/var/log/a.log' }],
+    ['C:\\logs\\a.log', { kind: 'file', path: 'C:\\logs\\a.log' }],
+    ['./odd:14002/a.log', { kind: 'file', path: './odd:14002/a.log' }],
+    ['host:9999', { kind: 'tcp', address: 'host:9999' }],
+    ['[::1]:9999', { kind: 'tcp', address: '[::1]:9999' }],
+    ['docker://node', { kind: 'docker', container: 'node', daemon: '' }],
+    ['docker://node@tcp://h:2375', { kind: 'docker', container: 'node', daemon: 'tcp://h:2375' }],
+    ['docker://node@unix:///run/d.sock', { kind: 'docker', container: 'node', daemon: 'unix:///run/d.sock' }],
+  ])('takes %s apart, and logOf puts it together', (log, source) => {
+    expect(logSourceOf(log)).toEqual(source);
+    expect(logOf(logSourceOf(log))).toBe(log);
+  });
+
+  it('gives nothing of what is not complete', () => {
+    expect(logOf({ kind: 'docker', container: ' ', daemon: 'tcp://h:2375' })).toBeUndefined();
+    expect(logOf({ kind: 'file', path: ' ' })).toBeUndefined();
+  });
+});
+
+describe('freeName', () => {
+  it('counts on until nobody has the name', () => {
+    expect(freeName('a', ['b'])).toBe('a');
+    expect(freeName('a', ['a', 'a-2'])).toBe('a-3');
   });
 });

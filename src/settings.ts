@@ -81,6 +81,51 @@ export function outOfBounds(value: number | undefined, { min, max, whole }: Boun
   return undefined;
 }
 
+/** Where a node's log comes from, as the form has it. */
+export type LogSource =
+  | { kind: 'none' }
+  | { kind: 'file'; path: string }
+  | { kind: 'tcp'; address: string }
+  | { kind: 'docker'; container: string; daemon: string };
+
+export function logSourceOf(log: string | undefined): LogSource {
+  const text = log?.trim() ?? '';
+  if (text === '') {
+    return { kind: 'none' };
+  }
+  const docker = /^docker:\/\/([^@]*)(?:@(.*))?$/i.exec(text);
+  if (docker) {
+    return { kind: 'docker', container: docker[1], daemon: docker[2] ?? '' };
+  }
+  return /^[^/\\]+:\d+$/.test(text) ? { kind: 'tcp', address: text } : { kind: 'file', path: text };
+}
+
+/** The log as it is saved; nothing where what makes it up is missing. */
+export function logOf(source: LogSource): string | undefined {
+  switch (source.kind) {
+    case 'none':
+      return undefined;
+    case 'file':
+      return source.path.trim() || undefined;
+    case 'tcp':
+      return source.address.trim() || undefined;
+    case 'docker': {
+      const container = source.container.trim();
+      const daemon = source.daemon.trim();
+      return container ? `docker://${container}${daemon ? `@${daemon}` : ''}` : undefined;
+    }
+  }
+}
+
+/** A name that no other node has. */
+export function freeName(wanted: string, taken: string[]): string {
+  let name = wanted;
+  for (let number = 2; taken.includes(name); number++) {
+    name = `${wanted}-${number}`;
+  }
+  return name;
+}
+
 /**
  * A node for showing it. A spec string is cut roughly; before it is edited, the back end, which knows
  * the grammar, reads it.

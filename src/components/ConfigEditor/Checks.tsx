@@ -16,6 +16,7 @@ const ICONS: Record<CheckStatus, IconName> = {
 const STATUS_WORDS: Record<CheckStatus, string> = { ok: 'OK', info: 'Note', warning: 'Warning', error: 'Error' };
 
 const CHECK_WORDS: Record<string, string> = {
+  alert_rules: 'Alert rules',
   api: 'API',
   clock: 'Clock',
   data_folder: 'Data folder',
@@ -78,7 +79,7 @@ function checkWords(check: string): string {
   return CHECK_WORDS[check] ?? words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-function StatusIcon({ status, hidden }: { status: CheckStatus; hidden?: boolean }) {
+export function StatusIcon({ status, hidden }: { status: CheckStatus; hidden?: boolean }) {
   const styles = useStyles2(getStyles);
   const known = status in ICONS ? status : 'info';
   // Where the words beside it say the same, the icon is only for the eye.

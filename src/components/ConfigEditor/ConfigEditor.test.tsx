@@ -5,6 +5,7 @@ import { type BackendSrv, setBackendSrv } from '@grafana/runtime';
 import { of, Subject, throwError } from 'rxjs';
 
 import { type Check, type NodeEntry, type StorjOptions } from '../../types';
+import { THRESHOLDS } from '../../settings';
 import { ConfigEditor } from './ConfigEditor';
 
 type Options = ComponentProps<typeof ConfigEditor>['options'];
@@ -21,21 +22,34 @@ const CHECKS: Check[] = [
 const ATTIC = { name: 'attic-1', log: '/var/log/attic-1.log', api: 'http://localhost:14002' };
 const CELLAR = { name: 'cellar', log: '192.168.1.9:9999' };
 
+type Request = { url: string; method: string; data?: any; headers?: Record<string, string> };
+
 let health: () => unknown;
+/** Grafana's own API, and what else the back end gives. */
+let grafana: (request: Request) => unknown;
 let specs: (body: { specs: string; existing: string[] }) => unknown;
 
 beforeEach(() => {
   health = () => of({ data: { status: 'OK', details: { checks: CHECKS } } });
   specs = () => of({ data: { nodes: [], problems: [] } });
+  grafana = () => undefined;
   fetch.mockReset();
-  fetch.mockImplementation(({ url, data }) => {
+  fetch.mockImplementation((request: Request) => {
+    const { url, data } = request;
+    const answer = grafana(request);
+    if (answer !== undefined) {
+      return answer;
+    }
     if (url.endsWith('/health')) {
       return health();
     }
     if (url.endsWith('/parse-specs')) {
       return specs(data);
     }
-    return of({ data: [{ name: 'cellar', key: 'cellar-ab12', state: 'connected' }] });
+    if (url.endsWith('/resources/nodes')) {
+      return of({ data: [{ name: 'cellar', key: 'cellar-ab12', state: 'connected' }] });
+    }
+    return throwError(() => ({ status: 404, statusText: 'Not Found' }));
   });
 });
 
@@ -71,6 +85,17 @@ async function open(nodes: NodeEntry[] = [ATTIC, CELLAR], rest: Partial<StorjOpt
     render(<Page jsonData={{ nodes, ...settings }} readOnly={readOnly} saw={saw} />);
   });
   return { saw, user: userEvent.setup(), last: () => saw.mock.lastCall![0] };
+}
+
+/** Opens the sections that are closed. */
+async function openAll(user: ReturnType<typeof userEvent.setup>) {
+  for (const toggle of screen.queryAllByRole('button', { name: /^Expand section/ })) {
+    await user.click(toggle);
+  }
+  // Those inside of them.
+  for (const toggle of screen.queryAllByRole('button', { name: /^Expand section/ })) {
+    await user.click(toggle);
+  }
 }
 
 const healthCalls = () => fetch.mock.calls.filter(([request]) => request.url.endsWith('/health')).length;
@@ -232,7 +257,7 @@ describe('adding and editing a node', () => {
     // One can type at once.
     expect(screen.getByRole('textbox', { name: /^Name/ })).toHaveFocus();
     await fill(user, /^Name/, 'attic-2');
-    await fill(user, /^Log/, ' /var/log/attic-2.log ');
+    await fill(user, /^Log file/, ' /var/log/attic-2.log ');
     await user.click(screen.getByRole('button', { name: 'Add' }));
     await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
     expect(last().nodes).toEqual([ATTIC, CELLAR, { name: 'attic-2', log: '/var/log/attic-2.log' }]);
@@ -251,7 +276,7 @@ describe('adding and editing a node', () => {
     await user.click(screen.getByRole('button', { name: 'Add node' }));
     for (const [label, text] of [
       [/^Name/, name],
-      [/^Log/, log],
+      [/^Log file/, log],
       [/^API The/, api],
     ] as const) {
       if (text) {
@@ -277,7 +302,7 @@ describe('adding and editing a node', () => {
     const { user, saw } = await open();
     await user.click(screen.getByRole('button', { name: 'Add node' }));
     await fill(user, /^Name/, 'x');
-    await fill(user, /^Log/, 'host:0');
+    await fill(user, /^Log file/, 'host:0');
     await user.click(screen.getByRole('button', { name: 'Add' }));
     expect(await screen.findByText('The port 0 is outside 1-65535.')).toBeInTheDocument();
     expect(saw).not.toHaveBeenCalled();
@@ -288,7 +313,7 @@ describe('adding and editing a node', () => {
     const { user, last } = await open([]);
     await user.click(screen.getByRole('button', { name: 'Add node' }));
     await fill(user, /^Name/, 'x');
-    await fill(user, /^Log/, '/x.log');
+    await fill(user, /^Log file/, '/x.log');
     await user.click(screen.getByRole('button', { name: 'Add' }));
     await waitFor(() => expect(last().nodes).toEqual([{ name: 'x', log: '/x.log' }]));
   });
@@ -327,7 +352,7 @@ describe('adding and editing a node', () => {
     await user.click(screen.getByRole('button', { name: 'Edit attic-1' }));
     const dialog = within(screen.getByRole('dialog'));
     await user.click(dialog.getByRole('button', { name: 'Expand section Thresholds of this node' }));
-    await user.type(dialog.getByRole('spinbutton', { name: /Audit score: warning below/ }), '99.5');
+    await user.type(dialog.getByRole('spinbutton', { name: /Audit score: warning below/ }), '99.7');
     await user.click(dialog.getByRole('button', { name: 'Expand section Quiet times' }));
     await user.click(dialog.getByRole('switch', { name: /Retired/ }));
     await user.click(dialog.getByRole('button', { name: 'Mute a satellite' }));
@@ -336,7 +361,7 @@ describe('adding and editing a node', () => {
     await user.click(dialog.getByRole('button', { name: 'Apply' }));
     await waitFor(() =>
       expect(last().nodes).toEqual([
-        { ...ATTIC, retired: true, mutedSatellites: { saltlake: 'left it' }, thresholds: { auditWarning: 99.5 } },
+        { ...ATTIC, retired: true, mutedSatellites: { saltlake: 'left it' }, thresholds: { auditRiskWarning: 99.7 } },
       ])
     );
   });
@@ -360,6 +385,281 @@ describe('adding and editing a node', () => {
     await user.click(screen.getByRole('button', { name: 'Cancel' }));
     expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
     expect(saw).not.toHaveBeenCalled();
+  });
+});
+
+describe('where a log comes from', () => {
+  const edit = async (log?: string) => {
+    const opened = await open([{ name: 'one', log, api: 'http://h:1' }]);
+    await opened.user.click(screen.getByRole('button', { name: 'Edit one' }));
+    return opened;
+  };
+  const applied = async ({ user, last }: Awaited<ReturnType<typeof edit>>) => {
+    await user.click(screen.getByRole('button', { name: 'Apply' }));
+    await waitFor(() => expect(screen.queryByRole('dialog')).not.toBeInTheDocument());
+    return last().nodes![0];
+  };
+
+  it('is chosen, a container with its daemon', async () => {
+    const opened = await edit('/var/log/one.log');
+    const { user } = opened;
+    expect(screen.getByRole('radio', { name: 'File' })).toBeChecked();
+    await user.click(screen.getByRole('radio', { name: 'Docker container' }));
+    await user.type(screen.getByRole('textbox', { name: /^Container/ }), 'storagenode');
+    await user.type(screen.getByRole('textbox', { name: /^Docker daemon/ }), 'tcp://10.0.0.5:2375');
+    await user.type(screen.getByRole('textbox', { name: /^Debug port/ }), 'http://10.0.0.5:5999');
+    expect(await applied(opened)).toEqual({
+      name: 'one',
+      log: 'docker://storagenode@tcp://10.0.0.5:2375',
+      api: 'http://h:1',
+      debug: 'http://10.0.0.5:5999',
+    });
+  });
+
+  it('is read back into its fields', async () => {
+    await edit('docker://storagenode@unix:///var/run/docker.sock');
+    expect(screen.getByRole('radio', { name: 'Docker container' })).toBeChecked();
+    expect(screen.getByRole('textbox', { name: /^Container/ })).toHaveValue('storagenode');
+    expect(screen.getByRole('textbox', { name: /^Docker daemon/ })).toHaveValue('unix:///var/run/docker.sock');
+  });
+
+  it('can be none where there is an API', async () => {
+    const opened = await edit('10.0.0.5:9999');
+    expect(screen.getByRole('textbox', { name: /^Forwarder/ })).toHaveValue('10.0.0.5:9999');
+    await opened.user.click(screen.getByRole('radio', { name: 'None' }));
+    expect(await applied(opened)).toEqual({ name: 'one', api: 'http://h:1' });
+  });
+
+  it('wants a debug port that is an address', async () => {
+    const { user } = await edit('/one.log');
+    await user.type(screen.getByRole('textbox', { name: /^Debug port/ }), 'localhost:5999');
+    await user.click(screen.getByRole('button', { name: 'Apply' }));
+    expect(screen.getByText(/as in http:\/\/localhost:5999/)).toBeInTheDocument();
+  });
+});
+
+describe('finding nodes', () => {
+  const FOUND = {
+    nodes: [
+      { name: 'attic', log: '', api: 'http://localhost:14002/', nodeID: '12abcdefghijklmnop', why: 'port 14002' },
+      { name: 'cellar', log: 'docker://storagenode2', api: 'http://localhost:15002', why: 'a container' },
+      { name: 'storagenode3', api: 'http://localhost:16002' },
+    ],
+    tried: ['http://localhost:14002', 'http://localhost:15002'],
+  };
+  const asked = () => fetch.mock.calls.filter(([{ url }]) => url.endsWith('/discover')).map(([{ data }]) => data);
+
+  it('offers what is new, and adds what is chosen', async () => {
+    grafana = ({ url }) => (url.endsWith('/discover') ? of({ data: FOUND }) : undefined);
+    const { user, last } = await open();
+    await user.click(screen.getByRole('button', { name: 'Find nodes' }));
+    expect(asked()).toEqual([{}]);
+    const boxes = within(await screen.findByRole('list', { name: 'Nodes that were found' })).getAllByRole('checkbox');
+    expect(boxes).toHaveLength(3);
+    expect(boxes[0]).toBeDisabled();
+    expect(screen.getByText(/Already watched as attic-1/)).toBeInTheDocument();
+    expect(screen.getByText('Where was looked (2)')).toBeInTheDocument();
+    await user.click(boxes[2]);
+    await user.click(screen.getByRole('button', { name: 'Add 1 node' }));
+    // Its name was taken.
+    expect(last().nodes).toEqual([
+      ATTIC,
+      CELLAR,
+      { name: 'cellar-2', log: 'docker://storagenode2', api: 'http://localhost:15002' },
+    ]);
+    expect(screen.queryByRole('dialog')).not.toBeInTheDocument();
+  });
+
+  it('asks a Docker daemon when told where it is, by the keyboard too', async () => {
+    grafana = ({ url }) => (url.endsWith('/discover') ? of({ data: { nodes: null, tried: null } }) : undefined);
+    const { user } = await open();
+    await user.click(screen.getByRole('button', { name: 'Find nodes' }));
+    expect(await screen.findByText('No node was found')).toBeInTheDocument();
+    await user.type(screen.getByRole('textbox', { name: /^Docker daemon/ }), 'unix:///run/docker.sock{Enter}');
+    await waitFor(() => expect(asked()).toEqual([{}, { docker: 'unix:///run/docker.sock' }]));
+    expect(screen.getByRole('button', { name: 'Add' })).toBeDisabled();
+  });
+
+  it('says why nothing could be looked for', async () => {
+    grafana = ({ url }) =>
+      url.endsWith('/discover')
+        ? throwError(() => ({ status: 403, data: { error: 'only an editor may' } }))
+        : undefined;
+    const { user } = await open();
+    await user.click(screen.getByRole('button', { name: 'Find nodes' }));
+    expect(await screen.findByText(/only an editor may/)).toBeInTheDocument();
+  });
+});
+
+describe('alerting', () => {
+  const RULES = ['audits', 'contact'].map((name) => ({
+    uid: `storj-0123abcd-${name}`,
+    title: name,
+    isPaused: false,
+    keepFiringFor: '3m',
+    keep_firing_for: '3m',
+    data: [{ datasourceUid: 'storj' }],
+  }));
+  const FILE = {
+    groups: [{ orgId: 1, name: 'Storj nodes (storj)', folder: 'Storj nodes', interval: '1m', rules: RULES }],
+  };
+  const DEFAULT_CONTACT = { name: 'email receiver', type: 'email', settings: { addresses: '<example@email.com>' } };
+  let installed: Array<Record<string, unknown>>;
+  let contacts: unknown[];
+  let imported: string[];
+
+  beforeEach(() => {
+    installed = [];
+    contacts = [DEFAULT_CONTACT];
+    imported = [];
+    grafana = ({ url, method, data }) => {
+      if (url.endsWith('/resources/alerting?format=json')) {
+        return of({ data: FILE });
+      }
+      if (url === '/api/v1/provisioning/alert-rules') {
+        return of({ data: installed });
+      }
+      if (url === '/api/v1/provisioning/contact-points') {
+        return of({ data: contacts });
+      }
+      if (url.startsWith('/api/folders')) {
+        return of({ data: method === 'POST' ? { uid: 'made', title: data.title } : [{ uid: 'x', title: 'Other' }] });
+      }
+      if (url.includes('/rule-groups/')) {
+        installed = data.rules;
+        return of({ data });
+      }
+      if (url.endsWith('/dashboards')) {
+        return of({
+          data: ['a', 'b'].map((uid) => ({
+            uid,
+            title: `Dashboard ${uid}`,
+            path: `dashboards/${uid}.json`,
+            imported: imported.includes(uid),
+          })),
+        });
+      }
+      if (url.startsWith('/api/search')) {
+        return of({ data: [{ uid: 'b' }] });
+      }
+      if (url === '/api/dashboards/import') {
+        imported.push('a');
+        return of({ data: {} });
+      }
+      if (url.endsWith('/resources/alert-test')) {
+        return of({ data: { until: '2026-12-01T10:05:00Z' } });
+      }
+      return undefined;
+    };
+  });
+
+  const state = () => within(screen.getByRole('list', { name: 'State of alerting' }));
+  const put = () => fetch.mock.calls.map(([request]) => request).filter(({ method }) => method === 'PUT');
+
+  it('warns where nobody is told', async () => {
+    await open();
+    expect(state().getByText(/No alert rule uses this data source: nobody will be told/)).toBeInTheDocument();
+    expect(state().getByText(/which reaches nobody/)).toBeInTheDocument();
+    expect(state().getByText(/1 of 2 imported/)).toBeInTheDocument();
+    const checks = within(screen.getByRole('list', { name: 'Checks of this data source' }));
+    expect(checks.getByText('No alert rule uses this data source: nobody will be told.')).toBeInTheDocument();
+  });
+
+  it('installs the rules, which can be edited afterwards', async () => {
+    const { user } = await open();
+    await user.click(screen.getByRole('button', { name: 'Install or update alert rules' }));
+    expect(await screen.findByText('2 alert rules are installed')).toBeInTheDocument();
+    expect(state().getByText(/2 of 2 installed/)).toBeInTheDocument();
+    expect(screen.queryByText(/nobody will be told/)).not.toBeInTheDocument();
+    expect(put()).toHaveLength(1);
+    expect(put()[0]).toMatchObject({
+      url: '/api/v1/provisioning/folder/made/rule-groups/Storj%20nodes%20(storj)',
+      headers: { 'X-Disable-Provenance': 'true' },
+      data: { title: 'Storj nodes (storj)', folderUid: 'made', interval: 60 },
+    });
+    expect(put()[0].data.rules[0]).toMatchObject({ uid: RULES[0].uid, folderUID: 'made', keep_firing_for: '3m' });
+    expect(put()[0].data.rules[0]).not.toHaveProperty('keepFiringFor');
+  });
+
+  it('updates them where they are, and keeps what is somebody’s own', async () => {
+    const place = { folderUID: 'mine', ruleGroup: 'my group', data: [{ datasourceUid: 'storj' }] };
+    installed = [
+      { ...RULES[0], ...place, isPaused: true, notification_settings: { receiver: 'me' } },
+      { uid: 'own', ...place },
+      { uid: 'storj-0123abcd-no-longer', ...place },
+      { uid: 'elsewhere', folderUID: 'mine', ruleGroup: 'another' },
+    ];
+    const { user } = await open();
+    expect(state().getByText(/1 of 2 installed/)).toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Install or update alert rules' }));
+    expect(put()).toHaveLength(0);
+    await user.click(screen.getByTestId('data-testid Confirm Modal Danger Button'));
+    await waitFor(() => expect(put()).toHaveLength(1));
+    expect(put()[0].url).toBe('/api/v1/provisioning/folder/mine/rule-groups/my%20group');
+    expect(put()[0].data.rules.map(({ uid }: { uid: string }) => uid)).toEqual([RULES[0].uid, RULES[1].uid, 'own']);
+    expect(put()[0].data.rules[0]).toMatchObject({ isPaused: true, notification_settings: { receiver: 'me' } });
+  });
+
+  it('leaves rules from a file to the file', async () => {
+    installed = RULES.map((rule) => ({ ...rule, provenance: 'file' }));
+    contacts = [DEFAULT_CONTACT, { name: 'Discord', type: 'discord', settings: {} }];
+    await open();
+    expect(state().getByText(/2 of 2 installed, from a provisioned file/)).toBeInTheDocument();
+    expect(state().getByText(/set: Discord/)).toBeInTheDocument();
+    expect(screen.getByRole('button', { name: 'Install or update alert rules' })).toBeDisabled();
+  });
+
+  it('says what a viewer may not, and what is switched off', async () => {
+    const all = grafana;
+    grafana = (request) => {
+      if (request.url === '/api/v1/provisioning/alert-rules') {
+        return throwError(() => ({ status: 403, data: { message: 'Forbidden' } }));
+      }
+      if (request.url === '/api/v1/provisioning/contact-points') {
+        return throwError(() => ({ status: 404 }));
+      }
+      return all(request);
+    };
+    const { user } = await open();
+    expect(state().getByText(/cannot be seen: you are not allowed to; an admin/)).toBeInTheDocument();
+    expect(state().getByText(/cannot be seen: alerting is switched off in this Grafana/)).toBeInTheDocument();
+    expect(screen.queryByText(/nobody will be told/)).not.toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Install or update alert rules' }));
+    expect(await screen.findByText('The alert rules could not be installed')).toBeInTheDocument();
+    expect(screen.getByText('you are not allowed to; an admin of the organisation is')).toBeInTheDocument();
+  });
+
+  it('imports the dashboards that are missing, and asks before it replaces any', async () => {
+    const { user } = await open();
+    await user.click(screen.getByRole('button', { name: 'Import dashboards' }));
+    expect(await screen.findByText('Imported: Dashboard a')).toBeInTheDocument();
+    expect(state().getByText(/2 of 2 imported/)).toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Import dashboards' }));
+    expect(screen.getByText(/is replaced/)).toBeInTheDocument();
+  });
+
+  it('sends a test alert of a saved node', async () => {
+    const { user } = await open();
+    await user.click(screen.getByRole('combobox', { name: /^Test alert of/ }));
+    await user.click(await screen.findByRole('option', { name: 'cellar' }));
+    await user.click(screen.getByRole('button', { name: 'Send test alert' }));
+    expect(await screen.findByText('A test alert of cellar is raised')).toBeInTheDocument();
+    expect(screen.getByText(/No alert rule is installed yet.* ends by itself at 10:05:00/)).toBeInTheDocument();
+    const [sent] = fetch.mock.calls.map(([request]) => request).filter(({ url }) => url.endsWith('/alert-test'));
+    expect(sent).toMatchObject({ method: 'POST', data: { node: 'cellar' } });
+  });
+
+  it('takes a heartbeat’s address', async () => {
+    const { user, last } = await open([]);
+    const field = screen.getByRole('textbox', { name: /^Heartbeat URL/ });
+    await user.click(field);
+    await user.paste('hc-ping.com/x');
+    expect(screen.getByText(/Begin the address with http/)).toBeInTheDocument();
+    await user.clear(field);
+    await user.paste('https://hc-ping.com/x');
+    expect(last().alerts).toEqual({ heartbeatUrl: 'https://hc-ping.com/x' });
+    await user.clear(field);
+    expect(last().alerts).toBeUndefined();
   });
 });
 
@@ -457,22 +757,26 @@ describe('the settings', () => {
     [/^Status and disk/, '600', { pollIntervals: { statusSeconds: 600 } }],
     [/^Scores/, '900', { pollIntervals: { scoresSeconds: 900 } }],
     [/^Payouts/, '7200', { pollIntervals: { payoutsSeconds: 7200 } }],
-    [/^Audit score: warning/, '99.5', { thresholds: { auditWarning: 99.5 } }],
+    [/^Audit score: warning/, '99.7', { thresholds: { auditRiskWarning: 99.7 } }],
+    [/^Downtime left/, '4.5', { thresholds: { downtimeLeftDays: 4.5 } }],
+    [/^Disk in use: critical/, '90', { thresholds: { diskCriticalPercent: 90 } }],
+    [/^Read back/, '-1', { backfillHours: -1 }],
+    [/^Keep traffic by the minute/, '24', { retention: { minuteHours: 24 } }],
+    [/^Keep events/, '100', { retention: { eventDays: 100 } }],
+    [/^Write to the disk/, '500', { store: { flushMilliseconds: 500 } }],
+    [/^A condition is over/, '0', { alerts: { flappingMinutes: 0 } }],
     [/^Online score: warning/, '90', { thresholds: { onlineWarning: 90 } }],
   ])('%s', async (label, text, expected) => {
     const { user, last } = await open([]);
+    await openAll(user);
     await user.type(screen.getByRole('spinbutton', { name: label }), text);
     expect(last()).toEqual({ nodes: [], ...expected });
   });
 
-  it.each<[RegExp, string, StorjOptions]>([
-    [/^Memory for the history/, '128', { memoryLimitMiB: 128 }],
-    [/^Keep values as polled/, '60', { retention: { rawDays: 60 } }],
-    [/^Keep hours and days/, '800', { retention: { rollupDays: 800 } }],
-  ])('%s, among the advanced ones', async (label, text, expected) => {
-    const { user, last } = await open([], { idleStopDays: 7 });
-    await user.type(screen.getByRole('spinbutton', { name: label }), text);
-    expect(last()).toEqual({ nodes: [], idleStopDays: 7, ...expected });
+  it('opens a section in which something is set', async () => {
+    await open([], { retention: { rawDays: 9 } });
+    expect(screen.getByRole('button', { name: 'Collapse section Retention and memory' })).toBeInTheDocument();
+    expect(screen.getByRole('button', { name: 'Expand section Polling' })).toBeInTheDocument();
   });
 
   it('shows the default, and has it again when a field is emptied', async () => {
@@ -485,6 +789,7 @@ describe('the settings', () => {
 
   it('says what is out of bounds', async () => {
     const { user } = await open([]);
+    await openAll(user);
     const field = screen.getByRole('spinbutton', { name: /^API port/ });
     await user.type(field, '70000');
     expect(screen.getByText('Write a number from 1 to 65535.')).toBeInTheDocument();
@@ -500,18 +805,27 @@ describe('the settings', () => {
     expect(
       screen.getByText(/may not be less than the time-out while somebody waits, which is 50 s/)
     ).toBeInTheDocument();
-    expect(screen.getByText('Critical may not be above the warning, which is 97.')).toBeInTheDocument();
+    expect(screen.getByText('This may not be more than “Audit score: low below”, which is 97.')).toBeInTheDocument();
   });
 
   it('has the satellites’ own limits beside the thresholds', async () => {
-    await open([]);
-    expect(screen.getByText(/disqualifies at 96 % or below/)).toBeInTheDocument();
+    const { user } = await open([]);
+    await openAll(user);
+    expect(screen.getByText(/disqualifies at an audit score of 96 % or below/)).toBeInTheDocument();
     expect(screen.getByText(/suspends at 60 % or below/)).toBeInTheDocument();
-    expect(screen.getByText(/suspends below 60 %/)).toBeInTheDocument();
+    expect(screen.getByText(/suspends below an online score of 60 %/)).toBeInTheDocument();
+  });
+
+  it('has every threshold, once', async () => {
+    const { user } = await open([]);
+    await openAll(user);
+    const fields = screen.getAllByRole('spinbutton').filter(({ id }) => id.includes('-threshold-'));
+    expect(fields.map(({ id }) => id.split('-threshold-')[1]).sort()).toEqual(Object.keys(THRESHOLDS).sort());
   });
 
   it('allows other machines’ APIs until it is switched off', async () => {
     const { user, last } = await open([]);
+    await openAll(user);
     const allowed = screen.getByRole('switch', { name: /Allow APIs on other machines/ });
     expect(allowed).toBeChecked();
     await user.click(allowed);
@@ -520,6 +834,7 @@ describe('the settings', () => {
 
   it('keeps what it does not know', async () => {
     const { user, last } = await open([], { manageAlerts: true } as StorjOptions);
+    await openAll(user);
     await user.type(screen.getByRole('spinbutton', { name: /^API port/ }), '1');
     expect(last()).toEqual({ nodes: [], manageAlerts: true, apiPort: 1 });
   });
@@ -533,9 +848,14 @@ describe('the settings', () => {
 
 describe('a provisioned data source', () => {
   it('is shown with its checks, and cannot be changed', async () => {
-    await open([ATTIC, CELLAR], { readOnly: true });
+    const { user } = await open([ATTIC, CELLAR], { readOnly: true });
+    await openAll(user);
     expect(screen.getByText('Permission denied.')).toBeInTheDocument();
-    expect(screen.queryByRole('button', { name: /^(Add|Paste|Edit|Remove)/ })).not.toBeInTheDocument();
+    expect(screen.queryByRole('button', { name: /^(Add|Paste|Find|Edit|Remove)/ })).not.toBeInTheDocument();
+    expect(screen.getByRole('textbox', { name: /^Heartbeat URL/ })).toBeDisabled();
+    // What changes no setting can still be done.
+    expect(screen.getByRole('button', { name: 'Install or update alert rules' })).toBeEnabled();
+    expect(screen.getByRole('button', { name: 'Send test alert' })).toBeEnabled();
     for (const field of [...screen.getAllByRole('spinbutton'), ...screen.getAllByRole('switch')]) {
       expect(field).toBeDisabled();
     }

@@ -1,34 +1,27 @@
 import { css } from '@emotion/css';
 import React, { useId, useMemo, useState } from 'react';
 import { type DataSourcePluginOptionsEditorProps, type GrafanaTheme2 } from '@grafana/data';
-import { ConfigSection, ConfigSubSection, DataSourceDescription } from '@grafana/plugin-ui';
-import { Alert, Button, ConfirmModal, Divider, Field, Icon, Spinner, Switch, useStyles2 } from '@grafana/ui';
+import { ConfigSection, DataSourceDescription } from '@grafana/plugin-ui';
+import { Alert, Button, ConfirmModal, Divider, Icon, Spinner, useStyles2 } from '@grafana/ui';
 
 import { fetchNodes, parseSpecs, problemText } from '../../backend';
-import {
-  API_PORT,
-  BACKGROUND_TIMEOUT,
-  DEFAULT_THRESHOLDS,
-  IDLE_STOP,
-  INTERACTIVE_TIMEOUT,
-  MEMORY_LIMIT,
-  PAYOUTS_INTERVAL,
-  RAW_DAYS,
-  ROLLUP_DAYS,
-  SCORES_INTERVAL,
-  shownNode,
-  STATUS_INTERVAL,
-  tidyNode,
-  withKey,
-} from '../../settings';
-import { type Check, type NodeEntry, type NodeSettings, type PollIntervals, type Retention, type StorjOptions } from '../../types';
+import { API_PORT, DEFAULT_THRESHOLDS, shownNode, tidyNode } from '../../settings';
+import { type Check, type NodeEntry, type NodeSettings, type StorjOptions } from '../../types';
+import { AlertsSection, NOBODY_IS_TOLD } from './AlertsSection';
 import { CheckList } from './Checks';
+import { FindNodes } from './FindNodes';
 import { NodeForm } from './NodeForm';
 import { NodeTable } from './NodeTable';
-import { NumberSetting } from './NumberSetting';
 import { PasteSpecs } from './PasteSpecs';
-import { SettingsGrid } from './SettingsGrid';
-import { ThresholdSettings } from './ThresholdSettings';
+import {
+  LogsSection,
+  PollingSection,
+  RetentionSection,
+  type SectionProps,
+  SecuritySection,
+  ThresholdsSection,
+} from './SettingsSections';
+import { type Alerting, useAlerting } from './useAlerting';
 import { type Health, useHealth } from './useHealth';
 
 type Props = DataSourcePluginOptionsEditorProps<StorjOptions>;
@@ -39,6 +32,7 @@ type Dialog =
   | { kind: 'add' }
   | { kind: 'edit'; index: number; node: NodeSettings; notice?: string }
   | { kind: 'paste' }
+  | { kind: 'find' }
   | { kind: 'remove'; index: number };
 
 export function ConfigEditor({ options, onOptionsChange }: Props) {
@@ -50,13 +44,11 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
   const names = useMemo(() => nodes.map((entry) => shownNode(entry).name), [nodes]);
   const [dialog, setDialog] = useState<Dialog>();
   const health = useHealth(uid, version, nodes);
+  const alerting = useAlerting(uid, version);
+  const savedNames = useMemo(() => health.nodes.map((entry) => shownNode(entry).name), [health.nodes]);
 
   const set = (part: Partial<StorjOptions>) => onOptionsChange({ ...options, jsonData: { ...jsonData, ...part } });
   const setNodes = (next: NodeEntry[]) => set({ nodes: next });
-  const setPoll = (key: keyof PollIntervals) => (value: number | undefined) =>
-    set({ pollIntervals: withKey(jsonData.pollIntervals, key, value) });
-  const setRetention = (key: keyof Retention) => (value: number | undefined) =>
-    set({ retention: withKey(jsonData.retention, key, value) });
   const close = () => setDialog(undefined);
 
   const edit = async (index: number) => {
@@ -91,8 +83,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
 
   const thresholds = { ...DEFAULT_THRESHOLDS, ...jsonData.thresholds };
   const apiPort = jsonData.apiPort ?? API_PORT.preset;
-  const interactive = jsonData.interactiveTimeoutSeconds ?? INTERACTIVE_TIMEOUT.preset;
-  const background = jsonData.backgroundTimeoutSeconds ?? BACKGROUND_TIMEOUT.preset;
+  const section: SectionProps = { id, jsonData, readOnly, set };
 
   return (
     <div className={styles.editor}>
@@ -107,7 +98,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           <p className={styles.empty}>
             {readOnly
               ? 'No node is provisioned.'
-              : 'No node yet. Add the first one, or paste the specs that you already have.'}
+              : 'No node yet. Find those near this Grafana, add one by hand, or paste the specs that you already have.'}
           </p>
         ) : (
           <NodeTable
@@ -127,6 +118,9 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
               <Button variant="secondary" icon="clipboard-alt" onClick={() => setDialog({ kind: 'paste' })}>
                 Paste nodes
               </Button>
+              <Button variant="secondary" icon="search" onClick={() => setDialog({ kind: 'find' })}>
+                Find nodes
+              </Button>
             </>
           )}
           {health.phase !== 'none' && (
@@ -142,170 +136,21 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
             </Button>
           )}
         </div>
-        <GeneralChecks health={health} />
+        <GeneralChecks health={health} alerting={alerting} />
       </ConfigSection>
       <Divider />
 
-      <ConfigSection title="Connection" description="How the nodes’ APIs are found and asked." isCollapsible>
-        <SettingsGrid>
-          <NumberSetting
-            id={`${id}-api-port`}
-            label="API port"
-            description="Tried where a node has no API address."
-            value={jsonData.apiPort}
-            bounds={API_PORT}
-            disabled={readOnly}
-            onChange={(apiPort) => set({ apiPort })}
-          />
-          <NumberSetting
-            id={`${id}-interactive`}
-            label="Time-out while somebody waits"
-            description="Save & test, and what a panel asks directly."
-            unit="s"
-            value={jsonData.interactiveTimeoutSeconds}
-            bounds={INTERACTIVE_TIMEOUT}
-            disabled={readOnly}
-            onChange={(interactiveTimeoutSeconds) => set({ interactiveTimeoutSeconds })}
-          />
-          <NumberSetting
-            id={`${id}-background`}
-            label="Time-out in the background"
-            description="A busy node answers slowly; it is not dead."
-            unit="s"
-            value={jsonData.backgroundTimeoutSeconds}
-            bounds={BACKGROUND_TIMEOUT}
-            disabled={readOnly}
-            problem={
-              background < interactive
-                ? `This may not be less than the time-out while somebody waits, which is ${interactive} s.`
-                : undefined
-            }
-            onChange={(backgroundTimeoutSeconds) => set({ backgroundTimeoutSeconds })}
-          />
-        </SettingsGrid>
-        <Field
-          label="Allow APIs on other machines"
-          description="Off: only APIs on Grafana’s own machine are asked, whatever address a node has."
-          htmlFor={`${id}-remote`}
-          disabled={readOnly}
-          noMargin
-        >
-          <Switch
-            id={`${id}-remote`}
-            value={jsonData.allowRemoteApi ?? true}
-            onChange={({ currentTarget }) => set({ allowRemoteApi: currentTarget.checked })}
-          />
-        </Field>
-      </ConfigSection>
+      <AlertsSection {...section} uid={uid} dataSource={options.name} names={savedNames} alerting={alerting} />
       <Divider />
-
-      <ConfigSection title="Polling" description="How often each node’s API is asked." isCollapsible>
-        <SettingsGrid>
-          <NumberSetting
-            id={`${id}-status`}
-            label="Status and disk"
-            description="Whether the node is there, its version, its space."
-            unit="s"
-            value={jsonData.pollIntervals?.statusSeconds}
-            bounds={STATUS_INTERVAL}
-            disabled={readOnly}
-            onChange={setPoll('statusSeconds')}
-          />
-          <NumberSetting
-            id={`${id}-scores`}
-            label="Scores"
-            description="New scores reach a node only every 4 hours."
-            unit="s"
-            value={jsonData.pollIntervals?.scoresSeconds}
-            bounds={SCORES_INTERVAL}
-            disabled={readOnly}
-            onChange={setPoll('scoresSeconds')}
-          />
-          <NumberSetting
-            id={`${id}-payouts`}
-            label="Payouts"
-            description="The estimated payout of the month."
-            unit="s"
-            value={jsonData.pollIntervals?.payoutsSeconds}
-            bounds={PAYOUTS_INTERVAL}
-            disabled={readOnly}
-            onChange={setPoll('payoutsSeconds')}
-          />
-        </SettingsGrid>
-      </ConfigSection>
+      <ThresholdsSection {...section} />
       <Divider />
-
-      <ConfigSection
-        title="Thresholds"
-        description="From which score on something is called a warning or critical, for all nodes. A node can have its own."
-        isCollapsible
-      >
-        <ThresholdSettings
-          idPrefix={`${id}-threshold`}
-          value={jsonData.thresholds}
-          inherited={DEFAULT_THRESHOLDS}
-          disabled={readOnly}
-          onChange={(thresholds) => set({ thresholds })}
-        />
-      </ConfigSection>
+      <PollingSection {...section} />
       <Divider />
-
-      <ConfigSection
-        title="Advanced"
-        isCollapsible
-        isInitiallyOpen={[jsonData.idleStopDays, jsonData.memoryLimitMiB, jsonData.retention].some(
-          (value) => value !== undefined
-        )}
-      >
-        <ConfigSubSection title="Collecting">
-          <SettingsGrid>
-            <NumberSetting
-              id={`${id}-idle`}
-              label="Stop when nobody asks for"
-              description="Collecting goes on without any dashboard open. After this time without a single query it stops; the data stays."
-              unit="days"
-              value={jsonData.idleStopDays}
-              bounds={IDLE_STOP}
-              disabled={readOnly}
-              onChange={(idleStopDays) => set({ idleStopDays })}
-            />
-          </SettingsGrid>
-        </ConfigSubSection>
-        <ConfigSubSection title="Storing">
-          <SettingsGrid>
-            <NumberSetting
-              id={`${id}-memory`}
-              label="Memory for the history"
-              description="Past it the oldest values as polled are dropped, and the checks say so. Hours and days stay."
-              unit="MiB"
-              value={jsonData.memoryLimitMiB}
-              bounds={MEMORY_LIMIT}
-              disabled={readOnly}
-              onChange={(memoryLimitMiB) => set({ memoryLimitMiB })}
-            />
-            <NumberSetting
-              id={`${id}-raw`}
-              label="Keep values as polled"
-              description="Every value, as the node gave it."
-              unit="days"
-              value={jsonData.retention?.rawDays}
-              bounds={RAW_DAYS}
-              disabled={readOnly}
-              onChange={setRetention('rawDays')}
-            />
-            <NumberSetting
-              id={`${id}-rollup`}
-              label="Keep hours and days"
-              description="The worst and last value of each."
-              unit="days"
-              value={jsonData.retention?.rollupDays}
-              bounds={ROLLUP_DAYS}
-              disabled={readOnly}
-              onChange={setRetention('rollupDays')}
-            />
-          </SettingsGrid>
-        </ConfigSubSection>
-      </ConfigSection>
+      <LogsSection {...section} />
+      <Divider />
+      <RetentionSection {...section} />
+      <Divider />
+      <SecuritySection {...section} />
 
       {dialog?.kind === 'add' && (
         <NodeForm
@@ -340,6 +185,14 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           onAdd={(added) => setNodes([...nodes, ...added.map(tidyNode)])}
         />
       )}
+      {dialog?.kind === 'find' && (
+        <FindNodes
+          uid={uid}
+          known={nodes.map(shownNode)}
+          onDismiss={close}
+          onAdd={(added) => setNodes([...nodes, ...added])}
+        />
+      )}
       {/* The confirmation has a form of its own, whose submit must not reach the data source's. */}
       <div onSubmit={(event) => event.stopPropagation()}>
         <ConfirmModal
@@ -362,7 +215,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
 }
 
 /** What the checks found that belongs to no node. */
-function GeneralChecks({ health }: { health: Health }) {
+function GeneralChecks({ health, alerting }: { health: Health; alerting: Alerting }) {
   const styles = useStyles2(getStyles);
   if (health.phase === 'failed') {
     return (
@@ -396,6 +249,16 @@ function GeneralChecks({ health }: { health: Health }) {
     if (!said(warning)) {
       checks.push({ node: '', check: 'settings', status: 'warning', message: warning });
     }
+  }
+  const rules = alerting.status?.rules;
+  if (rules && 'value' in rules && !rules.value.used) {
+    checks.push({
+      node: '',
+      check: 'alert_rules',
+      status: 'warning',
+      message: NOBODY_IS_TOLD,
+      mend: 'press Install or update alert rules below, and set a contact point in Grafana’s Alerting.',
+    });
   }
   if (checks.length === 0) {
     return null;

@@ -2,10 +2,10 @@ import { css } from '@emotion/css';
 import React, { type FormEvent, useId, useState } from 'react';
 import { dateTime, type GrafanaTheme2 } from '@grafana/data';
 import { ConfigSubSection } from '@grafana/plugin-ui';
-import { Alert, Button, Field, IconButton, Input, Modal, Switch, useStyles2 } from '@grafana/ui';
+import { Alert, Button, Field, IconButton, Input, Modal, RadioButtonGroup, Switch, useStyles2 } from '@grafana/ui';
 
 import { checkFields, type FieldProblems } from '../../backend';
-import { SATELLITES, tidyNode } from '../../settings';
+import { type LogSource, logOf, logSourceOf, SATELLITES, tidyNode } from '../../settings';
 import { type NodeSettings, type Thresholds } from '../../types';
 import { ThresholdSettings } from './ThresholdSettings';
 
@@ -28,6 +28,13 @@ interface Muted {
   reason: string;
 }
 
+const SOURCES: Array<{ value: LogSource['kind']; label: string; description: string }> = [
+  { value: 'file', label: 'File', description: 'As Grafana’s machine or container sees it.' },
+  { value: 'tcp', label: 'TCP forwarder', description: 'A log forwarder on another machine.' },
+  { value: 'docker', label: 'Docker container', description: 'What a container writes to its output.' },
+  { value: 'none', label: 'None', description: 'The node is watched through its API alone.' },
+];
+
 const LOCAL_TIME = 'YYYY-MM-DDTHH:mm';
 
 /** One node's settings. Nothing is changed until they are good and the button is pressed. */
@@ -38,12 +45,17 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
   const [muted, setMuted] = useState<Muted[]>(() =>
     Object.entries(node?.mutedSatellites ?? {}).map(([satellite, reason]) => ({ satellite, reason }))
   );
+  const [source, setSource] = useState<LogSource>(() => (node ? logSourceOf(node.log) : { kind: 'file', path: '' }));
   const [problems, setProblems] = useState<FieldProblems>({});
   const [checking, setChecking] = useState(false);
 
   const set = (part: Partial<NodeSettings>) => {
     setDraft({ ...draft, ...part });
     setProblems(Object.fromEntries(Object.entries(problems).filter(([field]) => !(field in part))));
+  };
+  const setLog = (next: LogSource) => {
+    setSource(next);
+    set({ log: logOf(next) });
   };
   const setMutedAt = (index: number, part: Partial<Muted>) =>
     setMuted(muted.map((entry, at) => (at === index ? { ...entry, ...part } : entry)));
@@ -53,7 +65,7 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
     // The dialog lies inside the data source's own form, which Save & test submits.
     event.stopPropagation();
     const wanted = tidyNode({ ...draft, mutedSatellites: asRecord(muted) });
-    let found = missing(wanted, otherNames);
+    let found = missing(wanted, source.kind, otherNames);
     if (isEmpty(found)) {
       setChecking(true);
       // Without a back end nothing more can be said here; Save & test will.
@@ -97,21 +109,80 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
             onChange={({ currentTarget }) => set({ name: currentTarget.value })}
           />
         </Field>
-        <Field
-          label="Log"
-          description="The log file as Grafana’s machine (or container) sees it, or host:port of a log forwarder. Without a log the node is watched through its API alone."
-          invalid={Boolean(problems.log)}
-          error={problems.log}
-          htmlFor={`${id}-log`}
-        >
-          <Input
-            id={`${id}-log`}
-            value={draft.log ?? ''}
-            placeholder="/var/log/storagenode.log"
-            aria-invalid={Boolean(problems.log)}
-            onChange={({ currentTarget }) => set({ log: currentTarget.value })}
+        <Field label="Log source">
+          <RadioButtonGroup
+            aria-label="Log source"
+            options={SOURCES}
+            value={source.kind}
+            onChange={(kind) => setLog(emptySource(kind))}
+            className={styles.sources}
           />
         </Field>
+        {source.kind === 'file' && (
+          <Field
+            label="Log file"
+            description="As Grafana’s machine, or its container, sees it."
+            invalid={Boolean(problems.log)}
+            error={problems.log}
+            htmlFor={`${id}-log`}
+          >
+            <Input
+              id={`${id}-log`}
+              value={source.path}
+              placeholder="/var/log/storagenode.log"
+              aria-invalid={Boolean(problems.log)}
+              onChange={({ currentTarget }) => setLog({ kind: 'file', path: currentTarget.value })}
+            />
+          </Field>
+        )}
+        {source.kind === 'tcp' && (
+          <Field
+            label="Forwarder"
+            description="host:port of the log forwarder beside the node."
+            invalid={Boolean(problems.log)}
+            error={problems.log}
+            htmlFor={`${id}-log`}
+          >
+            <Input
+              id={`${id}-log`}
+              value={source.address}
+              placeholder="192.168.1.100:9999"
+              aria-invalid={Boolean(problems.log)}
+              onChange={({ currentTarget }) => setLog({ kind: 'tcp', address: currentTarget.value })}
+            />
+          </Field>
+        )}
+        {source.kind === 'docker' && (
+          <div className={styles.docker}>
+            <Field
+              label="Container"
+              description="Its name or id."
+              invalid={Boolean(problems.log)}
+              error={problems.log}
+              htmlFor={`${id}-log`}
+            >
+              <Input
+                id={`${id}-log`}
+                value={source.container}
+                placeholder="storagenode"
+                aria-invalid={Boolean(problems.log)}
+                onChange={({ currentTarget }) => setLog({ ...source, container: currentTarget.value })}
+              />
+            </Field>
+            <Field
+              label="Docker daemon"
+              description="Only for another than the default one."
+              htmlFor={`${id}-daemon`}
+            >
+              <Input
+                id={`${id}-daemon`}
+                value={source.daemon}
+                placeholder="unix:///var/run/docker.sock"
+                onChange={({ currentTarget }) => setLog({ ...source, daemon: currentTarget.value })}
+              />
+            </Field>
+          </div>
+        )}
         <Field
           label="API"
           description={`The address of the node’s dashboard. Left empty, it is looked for on port ${apiPort} of the log’s machine.`}
@@ -125,6 +196,22 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
             placeholder={`http://localhost:${apiPort}`}
             aria-invalid={Boolean(problems.api)}
             onChange={({ currentTarget }) => set({ api: currentTarget.value })}
+          />
+        </Field>
+
+        <Field
+          label="Debug port"
+          description="Of nodes that have one open (debug.addr in the node’s configuration). It is never looked for."
+          invalid={Boolean(problems.debug)}
+          error={problems.debug}
+          htmlFor={`${id}-debug`}
+        >
+          <Input
+            id={`${id}-debug`}
+            value={draft.debug ?? ''}
+            placeholder="http://localhost:5999"
+            aria-invalid={Boolean(problems.debug)}
+            onChange={({ currentTarget }) => set({ debug: currentTarget.value })}
           />
         </Field>
 
@@ -232,7 +319,11 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
 }
 
 /** What can be said without the back end. */
-function missing({ name, log, api }: NodeSettings, otherNames: string[]): FieldProblems {
+function missing(
+  { name, log, api, debug }: NodeSettings,
+  source: LogSource['kind'],
+  otherNames: string[]
+): FieldProblems {
   const found: FieldProblems = {};
   if (!name) {
     found.name = 'Give the node a name, for example My-Node.';
@@ -242,14 +333,30 @@ function missing({ name, log, api }: NodeSettings, otherNames: string[]): FieldP
     found.name = 'A name cannot contain a colon.';
   }
   if (!log && !api) {
-    found.log = 'Give a log, an API address, or both.';
+    found[source === 'none' ? 'api' : 'log'] = 'Give a log, an API address, or both.';
   } else if (log && /^https?:\/\//i.test(log)) {
     found.log = 'This is the address of an API. It belongs in the field API.';
   }
   if (api && !/^https?:\/\//i.test(api)) {
     found.api = 'Begin the address with http:// or https://, as in http://localhost:14002.';
   }
+  if (debug && !/^https?:\/\//i.test(debug)) {
+    found.debug = 'Begin the address with http:// or https://, as in http://localhost:5999.';
+  }
   return found;
+}
+
+function emptySource(kind: LogSource['kind']): LogSource {
+  switch (kind) {
+    case 'none':
+      return { kind };
+    case 'file':
+      return { kind, path: '' };
+    case 'tcp':
+      return { kind, address: '' };
+    case 'docker':
+      return { kind, container: '', daemon: '' };
+  }
 }
 
 function isEmpty(problems: FieldProblems): boolean {
@@ -264,6 +371,12 @@ function asRecord(muted: Muted[]): Record<string, string> {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   modal: css({ width: 'min(720px, calc(100vw - 32px))' }),
+  sources: css({ flexWrap: 'wrap' }),
+  docker: css({
+    display: 'grid',
+    gridTemplateColumns: 'repeat(auto-fit, minmax(min(100%, 260px), 1fr))',
+    columnGap: theme.spacing(2),
+  }),
   section: css({
     borderTop: `1px solid ${theme.colors.border.weak}`,
     padding: theme.spacing(2, 0),

@@ -25,7 +25,8 @@ const TYPING_PAUSE_MS = 300;
 
 const EXAMPLE = `My-Node:/var/log/storagenode.log
 Node2:/var/log/node2.log:http://localhost:15002
-Remote:192.168.1.100:9999:http://192.168.1.100:14002`;
+Remote:192.168.1.100:9999:http://192.168.1.100:14002
+Docked:docker://storagenode:http://localhost:14002`;
 
 /** Takes many nodes at once, as the specs of the original's command line, and says what is wrong beside each line. */
 export function PasteSpecs({ uid, existingNames, onAdd, onDismiss }: Props) {
@@ -70,7 +71,7 @@ export function PasteSpecs({ uid, existingNames, onAdd, onDismiss }: Props) {
     <Modal title="Paste nodes" isOpen onDismiss={onDismiss} closeOnBackdropClick={false} className={styles.modal}>
       <Field
         label="Node specs, one a line"
-        description="Name:source or Name:source:API. The source is a log file or host:port of a log forwarder. Lines that begin with # are skipped."
+        description="Name:source or Name:source:API. The source is a log file, host:port of a log forwarder, or docker://container, with @unix:///path or @tcp://host:port behind it for a Docker daemon other than the default one. Lines that begin with # are skipped."
         htmlFor={`${id}-specs`}
       >
         <TextArea

@@ -1,6 +1,9 @@
+import { css } from '@emotion/css';
 import React from 'react';
+import { type GrafanaTheme2 } from '@grafana/data';
+import { useStyles2 } from '@grafana/ui';
 
-import { withKey } from '../../settings';
+import { THRESHOLDS, withKey } from '../../settings';
 import { type Thresholds } from '../../types';
 import { NumberSetting } from './NumberSetting';
 import { SettingsGrid } from './SettingsGrid';
@@ -14,54 +17,225 @@ interface Props {
   onChange: (value: Thresholds | undefined) => void;
 }
 
-const FIELDS: Array<{ key: keyof Thresholds; label: string; limit: string }> = [
+interface Threshold {
+  key: keyof Thresholds;
+  label: string;
+  /** The satellites' own limit, or what the number means. */
+  limit: string;
+  unit?: string;
+}
+
+const GROUPS: Array<{ title: string; limit: string; fields: Threshold[] }> = [
   {
-    key: 'auditWarning',
-    label: 'Audit score: warning below',
-    limit:
-      'A satellite disqualifies at 96 % or below, at once and for ever. To be warned before that, choose more than 96, such as 99.5.',
+    title: 'Audits',
+    limit: 'A satellite disqualifies at an audit score of 96 % or below, at once and for ever.',
+    fields: [
+      {
+        key: 'auditRiskWarning',
+        label: 'Audit score: warning below',
+        limit: 'Of a full score each failed audit takes 0.1 points; 41 in a row are the end.',
+        unit: '%',
+      },
+      {
+        key: 'auditRiskFalling',
+        label: 'Audit score: critical while it falls, below',
+        limit: 'From 98 % it takes 21 more failed audits in a row.',
+        unit: '%',
+      },
+      {
+        key: 'auditRiskCritical',
+        label: 'Audit score: critical in any case, below',
+        limit: 'From 97 % it takes 11 more; at 96 % the node is disqualified.',
+        unit: '%',
+      },
+      {
+        key: 'auditsFailedCritical',
+        label: 'Failed audits: critical from',
+        limit: 'So many in one hour. A single one is a warning.',
+        unit: '/ h',
+      },
+      {
+        key: 'auditSlowSeconds',
+        label: 'Slow audit: longer than',
+        limit: 'A satellite gives up after some minutes, and asks up to three times more.',
+        unit: 's',
+      },
+      {
+        key: 'auditWarning',
+        label: 'Audit score: low below',
+        limit: 'As other monitors have it. A satellite has acted long before: the limit is 96 %.',
+        unit: '%',
+      },
+      {
+        key: 'auditCritical',
+        label: 'Audit score: very low below',
+        limit: 'The same, critical. At most the number before.',
+        unit: '%',
+      },
+    ],
   },
   {
-    key: 'auditCritical',
-    label: 'Audit score: critical below',
-    limit: 'The satellite’s limit is 96 % or below. 98 leaves about 20 more failed audits in a row.',
-  },
-  {
-    key: 'suspensionCritical',
-    label: 'Suspension score: critical below',
+    title: 'Suspension score',
     limit: 'A satellite suspends at 60 % or below, which is 10 unknown audit errors in a row from full.',
+    fields: [
+      {
+        key: 'suspensionRiskWarning',
+        label: 'Suspension score: warning below',
+        limit: 'Suspended at 60 %. One unknown error takes 5 points of a full score.',
+        unit: '%',
+      },
+      {
+        key: 'suspensionRiskCritical',
+        label: 'Suspension score: critical below',
+        limit: 'Suspended at 60 %. From 80 % it takes 6 more unknown errors in a row.',
+        unit: '%',
+      },
+      {
+        key: 'suspensionCritical',
+        label: 'Suspension score: suspended below',
+        limit: 'The satellites’ limit itself, which is 60 %.',
+        unit: '%',
+      },
+    ],
   },
   {
-    key: 'onlineWarning',
-    label: 'Online score: warning below',
-    limit: 'A satellite suspends below 60 %. Each day offline costs 3.3 points, for 30 days.',
+    title: 'Being online',
+    limit: 'A satellite suspends below an online score of 60 %. Each day offline costs 3.3 points, for 30 days.',
+    fields: [
+      {
+        key: 'onlineWarning',
+        label: 'Online score: warning below',
+        limit: 'Suspended below 60 %. At 95 % the node was offline for a day and a half.',
+        unit: '%',
+      },
+      {
+        key: 'onlineRiskCritical',
+        label: 'Online score: critical below',
+        limit: 'Suspended below 60 %. At 70 % three days are left.',
+        unit: '%',
+      },
+      {
+        key: 'downtimeLeftDays',
+        label: 'Downtime left: critical below',
+        limit: 'A full score leaves 12 days.',
+        unit: 'days',
+      },
+      {
+        key: 'unreachableWarningMinutes',
+        label: 'Unreachable: warning after',
+        limit: 'Neither its API answers nor its log moves.',
+        unit: 'min',
+      },
+      {
+        key: 'unreachableCriticalMinutes',
+        label: 'Unreachable: critical after',
+        limit: 'At most 12 days in 30 until a suspension.',
+        unit: 'min',
+      },
+      {
+        key: 'noContactWarningHours',
+        label: 'No contact: warning after',
+        limit: 'No satellite has reached the node, though it runs.',
+        unit: 'h',
+      },
+      {
+        key: 'noContactCriticalHours',
+        label: 'No contact: critical after',
+        limit: 'After 30 days a satellite gives the node up.',
+        unit: 'h',
+      },
+    ],
+  },
+  {
+    title: 'Log, traffic and clock',
+    limit: 'What a satellite does not judge, but what is seen there first.',
+    fields: [
+      {
+        key: 'logSilentMinutes',
+        label: 'Silent log: after',
+        limit: 'Or three times its longest pause of the last week, if that is more.',
+        unit: 'min',
+      },
+      { key: 'noTrafficHours', label: 'No traffic: after', limit: 'Not a single transfer.', unit: 'h' },
+      {
+        key: 'uploadRejectedPercent',
+        label: 'Rejected uploads: more than',
+        limit: 'The node itself refuses them, because too many are under way.',
+        unit: '%',
+      },
+      {
+        key: 'clockSkewSeconds',
+        label: 'Clock: off by more than',
+        limit: 'As the node says at its start, or as the times in its log show.',
+        unit: 's',
+      },
+    ],
+  },
+  {
+    title: 'Disk',
+    limit: 'Of the space that is allocated to the node.',
+    fields: [
+      {
+        key: 'diskWarningPercent',
+        label: 'Disk in use: warning above',
+        limit: 'A full node earns no more.',
+        unit: '%',
+      },
+      {
+        key: 'diskCriticalPercent',
+        label: 'Disk in use: critical above',
+        limit: 'Compactions need room too.',
+        unit: '%',
+      },
+    ],
   },
 ];
 
-/** The score limits, in percent, each with the satellites' own limit beside it. */
+const WORDS = Object.fromEntries(GROUPS.flatMap(({ fields }) => fields.map(({ key, label }) => [key, label])));
+
+/** From where on something is wrong, each with the satellites' own limit beside it. */
 export function ThresholdSettings({ idPrefix, value, inherited, disabled, onChange }: Props) {
-  const warning = value?.auditWarning ?? inherited.auditWarning;
-  const critical = value?.auditCritical ?? inherited.auditCritical;
+  const styles = useStyles2(getStyles);
+  const inForce = { ...inherited, ...value };
   return (
-    <SettingsGrid wide>
-      {FIELDS.map(({ key, label, limit }) => (
-        <NumberSetting
-          key={key}
-          id={`${idPrefix}-${key}`}
-          label={label}
-          description={limit}
-          unit="%"
-          value={value?.[key]}
-          bounds={{ min: 0, max: 100, preset: inherited[key] }}
-          disabled={disabled}
-          problem={
-            key === 'auditCritical' && critical > warning
-              ? `Critical may not be above the warning, which is ${warning}.`
-              : undefined
-          }
-          onChange={(next) => onChange(withKey(value, key, next))}
-        />
+    <>
+      {GROUPS.map(({ title, limit, fields }) => (
+        <fieldset key={title} className={styles.group}>
+          <legend>{title}</legend>
+          <p>{limit}</p>
+          <SettingsGrid>
+            {fields.map((field) => {
+              const bounds = THRESHOLDS[field.key];
+              const other = bounds.notAbove;
+              const above = other && inForce[field.key] > inForce[other];
+              return (
+                <NumberSetting
+                  key={field.key}
+                  id={`${idPrefix}-${field.key}`}
+                  label={field.label}
+                  description={field.limit}
+                  unit={field.unit}
+                  value={value?.[field.key]}
+                  bounds={{ ...bounds, preset: inherited[field.key] }}
+                  disabled={disabled}
+                  problem={
+                    above ? `This may not be more than “${WORDS[other]}”, which is ${inForce[other]}.` : undefined
+                  }
+                  onChange={(next) => onChange(withKey(value, field.key, next))}
+                />
+              );
+            })}
+          </SettingsGrid>
+        </fieldset>
       ))}
-    </SettingsGrid>
+    </>
   );
 }
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  group: css({
+    marginBottom: theme.spacing(2),
+    legend: { ...theme.typography.h6, marginBottom: theme.spacing(0.5) },
+    p: { color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize },
+  }),
+});
