@@ -229,6 +229,13 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 	if err := os.WriteFile(filepath.Join(f.provisioning, "dashboards", "storagenodes.yaml"), provision.Dashboards(f.sources), 0o644); err != nil {
 		return f, err
 	}
+	rules, err := os.ReadFile(filepath.Join(root, "provisioning", "alerting", "storagenodes.yaml"))
+	if err != nil {
+		return f, err
+	}
+	if err := os.WriteFile(filepath.Join(f.provisioning, "alerting", "storagenodes.yaml"), rules, 0o644); err != nil {
+		return f, err
+	}
 	return f, writeHome(f)
 }
 

@@ -164,6 +164,7 @@ func TestGrafanaIsLaidOut(t *testing.T) {
 	t.Chdir(t.TempDir())
 	work := t.TempDir()
 	write(t, filepath.Join("src", "dashboards", "reputation.json"), `{"uid":"storagenode-monitor-reputation","title":"Reputation","time":{"from":"now-7d"}}`)
+	write(t, filepath.Join("provisioning", "alerting", "storagenodes.yaml"), "apiVersion: 1\n")
 	folders, err := layOutGrafana(grafanaSetup{work: work, specs: []string{"A:/var/log/a$b.log:http://localhost:14002"}})
 	if err != nil {
 		t.Fatal(err)
@@ -182,6 +183,9 @@ func TestGrafanaIsLaidOut(t *testing.T) {
 	dashboards, err := os.ReadFile(filepath.Join(work, "provisioning", "dashboards", "storagenodes.yaml"))
 	if err != nil || !bytes.Contains(dashboards, []byte(filepath.Join("src", "dashboards"))) {
 		t.Errorf("%v\n%s", err, dashboards)
+	}
+	if rules, err := os.ReadFile(filepath.Join(work, "provisioning", "alerting", "storagenodes.yaml")); err != nil || string(rules) != "apiVersion: 1\n" {
+		t.Errorf("the alert rules: %v\n%s", err, rules)
 	}
 	ini := grafanaINI(folders, 3123)
 	for _, want := range []string{"http_port = 3123", "http_addr = 127.0.0.1", "data_dir = " + filepath.Join(work, "plugin-data"), "default_home_dashboard_path = " + folders.home + "\n", "allow_loading_unsigned_plugins = storagenode-monitor-datasource"} {
