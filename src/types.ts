@@ -58,6 +58,8 @@ export interface Alerts {
   flappingMinutes?: number;
   /** It may hold a token: it is to be shown to no one but who may edit the settings. */
   heartbeatUrl?: string;
+  /** A disk that fills up is a warning, or critical, and not a note. */
+  fullDiskIsAProblem?: boolean;
 }
 
 export interface NodeSettings {

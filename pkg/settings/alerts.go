@@ -13,7 +13,10 @@ func (o *object) alerts(standIn Alerts) Alerts {
 	if !ok {
 		return standIn
 	}
-	read := Alerts{Flapping: minutes(given.wholeNumber("flappingMinutes", flappingBounds))}
+	read := Alerts{
+		Flapping:           minutes(given.wholeNumber("flappingMinutes", flappingBounds)),
+		FullDiskIsAProblem: given.boolean("fullDiskIsAProblem", standIn.FullDiskIsAProblem),
+	}
 	const mend = "write the URL that is to be asked in quotes, beginning with http:// or https://, or remove the key; until then there is no heartbeat"
 	if heartbeat, ok := given.text("heartbeatUrl", mend); ok && heartbeat != "" {
 		if reason := checkHeartbeat(heartbeat); reason != "" {

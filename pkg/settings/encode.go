@@ -41,8 +41,9 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 			SealMinutes:       s.Store.Seal.Minutes(),
 		},
 		Alerts: alertsJSON{
-			FlappingMinutes: s.Alerts.Flapping.Minutes(),
-			HeartbeatURL:    s.Alerts.Heartbeat,
+			FlappingMinutes:    s.Alerts.Flapping.Minutes(),
+			HeartbeatURL:       s.Alerts.Heartbeat,
+			FullDiskIsAProblem: s.Alerts.FullDiskIsAProblem,
 		},
 	}
 	if s.Backfill < 0 {
@@ -87,8 +88,9 @@ type storeJSON struct {
 }
 
 type alertsJSON struct {
-	FlappingMinutes float64 `json:"flappingMinutes"`
-	HeartbeatURL    string  `json:"heartbeatUrl,omitempty"`
+	FlappingMinutes    float64 `json:"flappingMinutes"`
+	HeartbeatURL       string  `json:"heartbeatUrl,omitempty"`
+	FullDiskIsAProblem bool    `json:"fullDiskIsAProblem,omitempty"`
 }
 
 type pollIntervalsJSON struct {

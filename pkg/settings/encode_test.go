@@ -104,7 +104,7 @@ func randomSettings(r *rand.Rand) settings.Settings {
 		Store: settings.StoreLimits{
 			MaxFuture: howMany(1, 1440, time.Minute), Flush: howMany(100, 60000, time.Millisecond), Seal: howMany(5, 1440, time.Minute),
 		},
-		Alerts: settings.Alerts{Flapping: howMany(0, 120, time.Minute)},
+		Alerts: settings.Alerts{Flapping: howMany(0, 120, time.Minute), FullDiskIsAProblem: r.Intn(2) == 0},
 		Poll: settings.PollIntervals{
 			Status:  time.Duration(between(30, 86400)) * time.Second,
 			Scores:  time.Duration(between(30, 86400)) * time.Second,

@@ -81,7 +81,7 @@ func TestLoadEverything(t *testing.T) {
 		"backfillHours": -1,
 		"retention": {"rawDays": 400, "rollupDays": 3650, "minuteHours": 6, "tenMinuteDays": 400, "hourDays": 30, "sizeDays": 2, "eventDays": 3650},
 		"store": {"maxFutureMinutes": 1440, "flushMilliseconds": 100, "sealMinutes": 5},
-		"alerts": {"flappingMinutes": 0, "heartbeatUrl": " https://hc.example/ping/token?a=b#c "}
+		"alerts": {"flappingMinutes": 0, "heartbeatUrl": " https://hc.example/ping/token?a=b#c ", "fullDiskIsAProblem": true}
 	}`))
 	inherited := defaultThresholds
 	inherited.AuditWarning, inherited.AuditCritical, inherited.SuspensionCritical, inherited.OnlineWarning = 90, 80.5, 0, 100
@@ -113,7 +113,7 @@ func TestLoadEverything(t *testing.T) {
 			Raw: 400 * day, Rollup: 3650 * day, Minutes: 6 * time.Hour, TenMinutes: 400 * day, Hours: 30 * day, Sizes: 2 * day, Events: 3650 * day,
 		},
 		Store:  settings.StoreLimits{MaxFuture: day, Flush: 100 * time.Millisecond, Seal: 5 * time.Minute},
-		Alerts: settings.Alerts{Heartbeat: "https://hc.example/ping/token?a=b#c"},
+		Alerts: settings.Alerts{Heartbeat: "https://hc.example/ping/token?a=b#c", FullDiskIsAProblem: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings, -want +got:\n%s", diff)
@@ -213,6 +213,7 @@ func TestLoadReportsBadValues(t *testing.T) {
 			`alerts.flappingMinutes: -1 is outside 0-120; write a whole number from 0 to 120, or remove the key; until then the default 5 holds`,
 			`alerts.heartbeatUrl: it must be a text and is a list; ` + mendHeartbeat,
 		}},
+		{`{"alerts":{"fullDiskIsAProblem":"yes"}}`, []string{`alerts.fullDiskIsAProblem: it must be true or false and is a text; write true or false without quotes, or remove the key; until then false holds`}},
 		{`{"alerts":{"heartbeatUrl":"ftp://secret/secret"}}`, []string{`alerts.heartbeatUrl: the URL does not begin with http:// or https://; ` + mendHeartbeat}},
 		{`{"alerts":{"heartbeatUrl":"https:///secret"}}`, []string{`alerts.heartbeatUrl: the URL has no host; ` + mendHeartbeat}},
 		{`{"alerts":{"heartbeatUrl":"https:secret"}}`, []string{`alerts.heartbeatUrl: the URL has no host; ` + mendHeartbeat}},

@@ -70,6 +70,9 @@ type Alerts struct {
 	// Heartbeat is a URL to be asked as long as the nodes are watched, or
 	// empty. It may hold a token, so it belongs in no message.
 	Heartbeat string
+	// FullDiskIsAProblem says that a disk that fills is told of as a problem,
+	// and not as the note that it is for who wants full nodes.
+	FullDiskIsAProblem bool
 }
 
 // PollIntervals says how often a node's API is asked for what.

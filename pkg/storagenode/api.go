@@ -146,6 +146,10 @@ func (d DiskSpace) Trash() int64 { return int64(d.trash) }
 // Reclaimable is what a compaction would free; 0 where the node does not say it.
 func (d DiskSpace) Reclaimable() int64 { return int64(d.reclaimable) }
 
+// SaysReclaimable says whether the node tells what a compaction would free: an older one does
+// not, which is no zero.
+func (d DiskSpace) SaysReclaimable() bool { return d.hasAllocated }
+
 // Overused is how much more than the allocated space the node says it uses.
 func (d DiskSpace) Overused() int64 { return int64(d.overused) }
 

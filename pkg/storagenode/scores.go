@@ -39,6 +39,9 @@ type SatelliteScores struct {
 	OfflineNotified           bool
 	History                   AuditHistory
 	Prices                    PriceModel
+	// Storage is what the satellite says that it stored, on the days of this month that it has
+	// counted; none where its own answer is missing.
+	Storage []StorageDay
 	// Err is why this satellite's own answer is missing. With Contacted the scores
 	// are from the summary over all satellites, without join date and history.
 	Err error
@@ -138,6 +141,7 @@ func joinScores(satellite SatelliteRef, detail SatelliteDetail, failure error, f
 		joined.JoinedAt = detail.JoinedAt
 		joined.History = detail.AuditHistory
 		joined.Prices = detail.PriceModel
+		joined.Storage = detail.StorageDaily
 		if joined.VettedAt.IsZero() {
 			joined.VettedAt = detail.VettedAt
 		}
