@@ -1,0 +1,230 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+)
+
+// breakdownType is the query type that says why the numbers differ: what the satellites pay for
+// is less than what the disk holds.
+const breakdownType = "storage_breakdown"
+
+// parts of what is on a node's disk. What a satellite pays for, what of it is garbage that was
+// not collected yet, the trash and what can be reclaimed add up to what is used.
+type breakdown struct {
+	paidAverage, paid, stored, uncollected, trash, reclaimable, used, free, allocated float64
+}
+
+func (b *breakdown) each() [9]*float64 {
+	return [...]*float64{&b.paidAverage, &b.paid, &b.stored, &b.uncollected, &b.trash, &b.reclaimable, &b.used, &b.free, &b.allocated}
+}
+
+var partsOf = [...]struct{ name, description string }{
+	{paidAverageMetric, "what the satellites pay for: the average of the month so far, by their count"},
+	{paidMetric, "what they pay for of the last day that they counted"},
+	{"stored_bytes", "the pieces on the disk, as the node counts them"},
+	{"uncollected_bytes", "stored and not paid for: deleted by customers and not collected yet, or not counted by the satellites yet"},
+	{"trash_bytes", "collected as garbage, kept for a week in case that was wrong, and not paid for"},
+	{"reclaimable_bytes", "deleted, and on the disk until a compaction frees it"},
+	{usedMetric, "all that the node has in the file system"},
+	{"free_bytes", "left for uploads"},
+	{"allocated_bytes", "what the operator gives"},
+}
+
+func partNames() []string {
+	names := make([]string, len(partsOf))
+	for i, p := range partsOf {
+		names[i] = p.name
+	}
+	return names
+}
+
+func (c breakdown) plus(other breakdown) breakdown {
+	a, b := c.each(), other.each()
+	for i := range a {
+		*a[i] += *b[i]
+	}
+	return c
+}
+
+// breakdownRow is a node, or all of them.
+type breakdownRow struct {
+	node string
+	breakdown
+	paidUntil time.Time // the end of the oldest last day that a satellite counted
+	at        time.Time
+	late      []string // satellites that count late
+}
+
+func breakdownOf(n knownNode, paid paid, now time.Time) breakdownRow {
+	nan := math.NaN()
+	r := breakdownRow{node: n.Name, breakdown: breakdown{nan, nan, nan, nan, nan, nan, nan, nan, nan}}
+	for _, s := range paid.Satellites {
+		last, ok := s.last()
+		if !ok {
+			continue
+		}
+		average, _ := s.average()
+		if r.paid != r.paid {
+			r.paid, r.paidAverage = 0, 0
+		}
+		r.paid += last.Bytes
+		if last.Start.Year() == now.UTC().Year() && last.Start.Month() == now.UTC().Month() || now.Sub(last.Start) <= lateDays {
+			r.paidAverage += average // a satellite that left months ago pays nothing any more
+		}
+		if until := last.Start.Add(day); r.paidUntil.IsZero() || until.Before(r.paidUntil) {
+			r.paidUntil = until
+		}
+		if now.Sub(last.Start) > lateDays {
+			r.late = append(r.late, storagenode.SatelliteName(s.ID))
+		}
+	}
+	if n.polled {
+		s := n.now()
+		r.at = n.latest.At
+		r.stored, r.trash, r.used, r.free, r.allocated = s.pieces(), s.trash, s.used, s.free, s.allocated
+		r.reclaimable = s.reclaimable
+		r.uncollected = r.stored - r.paid
+	} else if n.listed {
+		r.free, r.at = float64(n.heard.Free), n.heard.At
+	}
+	return r
+}
+
+// because is the largest part of what is used and not paid for, in words.
+func (r breakdownRow) because() string {
+	if r.used != r.used {
+		return "the node's API does not say what is on the disk"
+	}
+	if r.paid != r.paid {
+		return "no satellite has counted yet"
+	}
+	unpaid := r.used - r.paid
+	if unpaid <= 0.01*r.used {
+		return "what is used is paid for"
+	}
+	parts := []struct {
+		bytes float64
+		words string
+	}{
+		{r.uncollected, "is garbage that is not collected yet, or not counted by the satellites yet"},
+		{r.trash, "is trash, deleted after a week"},
+		{r.reclaimable, "waits for compactions"},
+	}
+	slices.SortStableFunc(parts, func(a, b struct {
+		bytes float64
+		words string
+	}) int {
+		return cmp.Compare(b.bytes, a.bytes)
+	})
+	var texts []string
+	for _, p := range parts {
+		if p.bytes > 0.01*r.used {
+			texts = append(texts, bytesText(p.bytes)+" "+p.words)
+		}
+	}
+	return fmt.Sprintf("%s are not paid for: %s", bytesText(unpaid), strings.Join(texts, ", "))
+}
+
+func answerBreakdown(request concern.Request) (data.Frames, error) {
+	groups, err := groupsOf(request.Query.GroupBy, []string{byNode})
+	if err != nil {
+		return nil, err
+	}
+	total := len(groups) == 0
+	var rows []breakdownRow
+	var notices []data.Notice
+	for _, node := range request.Watched {
+		n := knownNode{Watched: node, disk: read(request.Store, node.Node)}
+		r := breakdownOf(n, readPaid(request.Store, node.Node), request.Now)
+		if n.ever() || r.paid == r.paid {
+			rows = append(rows, r)
+		}
+		if node.Retired {
+			continue
+		}
+		text, severity := silence(n, request)
+		if text == "" && r.paid != r.paid {
+			text, severity = node.Name+": no satellite has said yet what it stores: it does so a day after the first upload, and at the begin of a month", data.NoticeSeverityInfo
+		}
+		if text == "" && len(r.late) > 0 {
+			text, severity = fmt.Sprintf("%s: not counted for more than %d days: %s", node.Name, int(inDays(lateDays)), strings.Join(r.late, ", ")), data.NoticeSeverityInfo
+		}
+		if text != "" {
+			notices = append(notices, data.Notice{Severity: severity, Text: text})
+		}
+	}
+	if total && len(rows) > 0 {
+		sum := rows[0]
+		for _, r := range rows[1:] {
+			sum.breakdown = sum.plus(r.breakdown)
+			if r.paidUntil.Before(sum.paidUntil) {
+				sum.paidUntil = r.paidUntil
+			}
+			if r.at.Before(sum.at) {
+				sum.at = r.at
+			}
+		}
+		sum.node = "all nodes"
+		rows = []breakdownRow{sum}
+	}
+	result := breakdownFrames(request, rows, total)
+	if len(notices) > 0 {
+		result[0].AppendNotices(notices...)
+	}
+	return result, nil
+}
+
+func breakdownFrames(request concern.Request, rows []breakdownRow, total bool) data.Frames {
+	config := func(i int) *data.FieldConfig {
+		config := &data.FieldConfig{Unit: bytesUnit, Description: partsOf[i].description}
+		return config.SetDecimals(2)
+	}
+	if request.Query.Format == concern.Instant {
+		var result data.Frames
+		dimensions := []string{byNode}
+		if total {
+			dimensions = nil
+		}
+		for i, p := range partsOf {
+			if !request.Query.WantsMetric(p.name) {
+				continue
+			}
+			frame := frames.NewLong(breakdownType, p.name, config(i), dimensions...)
+			for _, r := range rows {
+				if v := *r.each()[i]; v == v {
+					frame.Add(v, []string{r.node}[:len(dimensions)]...)
+				}
+			}
+			result = append(result, frame.Frame())
+		}
+		return result
+	}
+	fields := []*data.Field{frames.Column("node_name", nil, frames.Each(rows, func(r breakdownRow) string { return r.node }))}
+	for i, p := range partsOf {
+		if request.Query.WantsMetric(p.name) {
+			fields = append(fields, frames.Column(p.name, config(i), frames.Each(rows, func(r breakdownRow) *float64 {
+				if v := *r.each()[i]; v == v {
+					return &v
+				}
+				return nil
+			})))
+		}
+	}
+	fields = append(fields,
+		frames.Column("because", nil, frames.Each(rows, breakdownRow.because)),
+		frames.Column("paid_until", nil, frames.Each(rows, func(r breakdownRow) *time.Time { return frames.Optional(r.paidUntil) })),
+		frames.Column("timestamp", nil, frames.Each(rows, func(r breakdownRow) *time.Time { return frames.Optional(r.at.UTC()) })),
+	)
+	return data.Frames{frames.Table(breakdownType, fields...)}
+}

@@ -1,0 +1,172 @@
+package capacity
+
+import (
+	"math"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// bytesUnit is decimal, as the network bills.
+const bytesUnit = "decbytes"
+
+// sums are what is known of a node, or of several added up, at one time or in one step. NaN:
+// not known.
+type sums struct {
+	used, trash, reclaimable, free, allocated, overused float64
+	growth, growthLower, growthUpper                    float64
+	growthDay, growthMonth, reach                       float64
+}
+
+func unknown() sums {
+	n := math.NaN()
+	return sums{n, n, n, n, n, n, n, n, n, n, n, n}
+}
+
+// each are the sums' numbers, in the order of columns.
+func (s *sums) each() [12]*float64 {
+	return [...]*float64{&s.used, &s.trash, &s.reclaimable, &s.free, &s.allocated, &s.overused, &s.growth, &s.growthLower, &s.growthUpper, &s.growthDay, &s.growthMonth, &s.reach}
+}
+
+// columns say where the sums' numbers are stored, and what several of one step become: the
+// fullest that the disk was.
+var columns = [...]struct {
+	stored store.Column
+	of     store.Aggregate
+}{
+	{usedColumn, store.Max},
+	{trashColumn, store.Max},
+	{reclaimableColumn, store.Max},
+	{freeColumn, store.Min},
+	{allocatedColumn, store.Last},
+	{overusedColumn, store.Max},
+	{growthColumn, store.Last},
+	{growthLowerColumn, store.Last},
+	{growthUpperColumn, store.Last},
+	{growthDayColumn, store.Last},
+	{growthMonthColumn, store.Last},
+	{reachColumn, store.Last},
+}
+
+// metric is something that can be asked for.
+type metric struct {
+	name, title string
+	of          func(sums) float64
+	config      func(settings.Thresholds) *data.FieldConfig
+	// ahead says that it is drawn into the future.
+	ahead bool
+	// needs says that there has to be a forecast.
+	needs bool
+}
+
+// Metrics that are looked up by name.
+const (
+	usedMetric          = "used_bytes"
+	piecesMetric        = "pieces_bytes"
+	usedPercentMetric   = "used_percent"
+	growthMetric        = "growth_bytes_per_day"
+	untilFullMetric     = "days_until_full"
+	forecastMetric      = "forecast_used_bytes"
+	forecastLowerMetric = "forecast_used_lower_bytes"
+	forecastUpperMetric = "forecast_used_upper_bytes"
+	forecastFreeMetric  = "forecast_free_bytes"
+)
+
+var metrics = []metric{
+	{name: usedMetric, title: "used", of: func(s sums) float64 { return s.used }, config: bytesConfig("everything that the node has on the disk: pieces, trash and what can be reclaimed")},
+	{name: "free_bytes", title: "free", of: func(s sums) float64 { return s.free }, config: bytesConfig("what is left for uploads")},
+	{name: "trash_bytes", title: "trash", of: func(s sums) float64 { return s.trash }, config: bytesConfig("what waits for its deletion")},
+	{name: "reclaimable_bytes", title: "reclaimable", of: func(s sums) float64 { return s.reclaimable }, config: bytesConfig("what compactions would free")},
+	{name: piecesMetric, title: "pieces", of: sums.pieces, config: bytesConfig("used, without trash and what can be reclaimed")},
+	{name: "allocated_bytes", title: "allocated", of: func(s sums) float64 { return s.allocated }, config: bytesConfig("what the operator gives")},
+	{name: "overused_bytes", title: "over-used", of: func(s sums) float64 { return s.overused }, config: bytesConfig("used beyond what is allocated")},
+	{name: usedPercentMetric, title: "used", of: func(s sums) float64 { return share(s.used, s.allocated) }, config: usedPercentConfig},
+	{name: "trash_percent", title: "trash", of: func(s sums) float64 { return share(s.trash, s.used) }, config: func(settings.Thresholds) *data.FieldConfig {
+		config := &data.FieldConfig{Unit: "percent", Description: "of what is used", Thresholds: frames.Thresholds("green", frames.From(muchTrash, "orange"))}
+		return config.SetDecimals(1).SetMin(0).SetMax(100)
+	}},
+	{name: growthMetric, title: "growth", of: func(s sums) float64 { return s.growth }, config: growthConfig("of the last 7 days")},
+	{name: "growth_lower_bytes_per_day", title: "growth, at least", of: func(s sums) float64 { return s.growthLower }, config: growthConfig("of the last 7 days, lower end of the band")},
+	{name: "growth_upper_bytes_per_day", title: "growth, at most", of: func(s sums) float64 { return s.growthUpper }, config: growthConfig("of the last 7 days, upper end of the band")},
+	{name: "growth_1d_bytes_per_day", title: "growth of a day", of: func(s sums) float64 { return s.growthDay }, config: growthConfig("of the last day")},
+	{name: "growth_30d_bytes_per_day", title: "growth of a month", of: func(s sums) float64 { return s.growthMonth }, config: growthConfig("of the last 30 days")},
+	{name: untilFullMetric, title: "days until full", of: func(s sums) float64 { return s.until().days }, config: daysConfig, needs: true},
+	{name: "days_until_full_lower", title: "days until full, at least", of: func(s sums) float64 { return s.until().lower }, config: daysConfig, needs: true},
+	{name: "days_until_full_upper", title: "days until full, at most", of: func(s sums) float64 { return s.until().upper }, config: daysConfig, needs: true},
+	{name: forecastMetric, title: "used, forecast", config: bytesConfig("used, if it goes on as in the last 7 days"), ahead: true, needs: true},
+	{name: forecastLowerMetric, title: "used, forecast, at least", config: bytesConfig("used, if it goes on as slowly as the band allows"), ahead: true, needs: true},
+	{name: forecastUpperMetric, title: "used, forecast, at most", config: bytesConfig("used, if it goes on as fast as the band allows"), ahead: true, needs: true},
+	{name: forecastFreeMetric, title: "free, forecast", config: bytesConfig("free, if it goes on as in the last 7 days"), ahead: true, needs: true},
+}
+
+func metricNames() []string {
+	names := make([]string, len(metrics))
+	for i, m := range metrics {
+		names[i] = m.name
+	}
+	return names
+}
+
+func (s sums) pieces() float64 {
+	pieces := s.used - s.trash
+	if s.reclaimable == s.reclaimable {
+		pieces -= s.reclaimable
+	}
+	return max(0, pieces)
+}
+
+// until is when it is full, of what was stored with the growth that was known then.
+func (s sums) until() forecast {
+	none := forecast{days: math.NaN(), lower: math.NaN(), upper: math.NaN()}
+	switch {
+	case s.free <= 0:
+		return forecast{reason: isFull}
+	case !(s.growth > 0) || !(s.free > 0) || !(s.free/s.growth <= s.reach):
+		return none
+	}
+	f := forecast{days: s.free / s.growth, lower: s.free / s.growthUpper, upper: math.NaN()}
+	if s.growthLower > 0 {
+		f.upper = s.free / s.growthLower
+	}
+	return f
+}
+
+func share(part, whole float64) float64 {
+	if !(whole > 0) {
+		return math.NaN()
+	}
+	return 100 * part / whole
+}
+
+func bytesConfig(description string) func(settings.Thresholds) *data.FieldConfig {
+	return func(settings.Thresholds) *data.FieldConfig {
+		config := &data.FieldConfig{Unit: bytesUnit, Description: description}
+		return config.SetDecimals(2).SetMin(0)
+	}
+}
+
+func growthConfig(description string) func(settings.Thresholds) *data.FieldConfig {
+	return func(settings.Thresholds) *data.FieldConfig {
+		config := &data.FieldConfig{Unit: bytesUnit, Description: "a day, of the pieces, " + description}
+		return config.SetDecimals(1)
+	}
+}
+
+// usedPercentConfig has the operator's limits. A full disk is the goal and not a fault, so they
+// are blue and not red.
+func usedPercentConfig(t settings.Thresholds) *data.FieldConfig {
+	steps := frames.Thresholds("green", frames.From(t.DiskWarning, "blue"), frames.From(t.DiskCritical, "purple"))
+	if t.DiskWarning >= t.DiskCritical {
+		steps = frames.Thresholds("green", frames.From(t.DiskCritical, "purple"))
+	}
+	config := &data.FieldConfig{Unit: "percent", Description: "of what is allocated", Thresholds: steps}
+	return config.SetDecimals(1).SetMin(0).SetMax(100)
+}
+
+func daysConfig(settings.Thresholds) *data.FieldConfig {
+	config := &data.FieldConfig{Unit: "d", Description: "from the growth of the last 7 days", Thresholds: frames.Thresholds("purple", frames.From(fullWeek, "blue"), frames.From(fullMonth, "green"))}
+	return config.SetDecimals(1).SetMin(0)
+}
