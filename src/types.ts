@@ -108,6 +108,8 @@ export type QueryType =
   | 'traffic'
   | 'conditions'
   | 'verdict'
+  | 'fleet'
+  | 'overview'
   | 'nodes'
   | 'events'
   | 'errors'

@@ -17,7 +17,7 @@ import (
 
 // types are all query types that a fleet answers.
 func types() []concern.Type {
-	all := []concern.Type{nodesType, liveType}
+	all := []concern.Type{nodesType, fleetType, overviewType, liveType}
 	for _, c := range concerns {
 		all = append(all, c.Types()...)
 	}
@@ -63,6 +63,10 @@ func (f *Fleet) answer(ctx context.Context, request concern.Request) (data.Frame
 	switch request.Query.QueryType {
 	case nodesType.Name:
 		return f.nodesTable(request)
+	case fleetType.Name:
+		return f.fleetTable(ctx, request)
+	case overviewType.Name:
+		return f.overview(request)
 	case liveType.Name:
 		return f.liveFrames(request)
 	}

@@ -30,7 +30,7 @@ func TestWrongQuestionsAreRefused(t *testing.T) {
 		says  string
 	}{
 		{f, `{`, "not a JSON object"},
-		{f, `{"queryType":"weather"}`, `allowed are "nodes", "live", "reputation"`},
+		{f, `{"queryType":"weather"}`, `allowed are "nodes", "fleet", "overview", "live", "reputation"`},
 		{f, `{"queryType":"nodes","format":"instant"}`, `allowed are "table"`},
 		{f, `{"queryType":"reputation","metrics":["x"]}`, `"audit_score_percent"`},
 		{f, `{"queryType":"reputation","nodes":["B"]}`, `there is no node "B"; the nodes are A`},

@@ -1,0 +1,198 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
+)
+
+// overviewType is one row: what stands at the top of a dashboard beside the verdict, as
+// numbers to be coloured and texts to be read.
+var overviewType = concern.Type{Name: "overview", Formats: []concern.Format{concern.Table}}
+
+// said is one tile: how grave it is, and what it says.
+type said struct {
+	severity conditions.Severity
+	text     string
+}
+
+func (f *Fleet) overview(request concern.Request) (data.Frames, error) {
+	active := slices.DeleteFunc(slices.Clone(request.Watched), func(n concern.Watched) bool { return n.Retired })
+	audits, downtime := least{}, least{}
+	for _, node := range active {
+		b, err := budgetsOf(request, node)
+		if err != nil {
+			return nil, err
+		}
+		old := oldScores(b.at, request)
+		if b.audits.satellite != "" {
+			audits.take(b.audits.left, node.Name+" ("+b.audits.satellite+")"+old)
+		}
+		if b.downtime.satellite != "" {
+			downtime.take(b.downtime.left, node.Name+" ("+b.downtime.satellite+")"+old)
+		}
+	}
+	reach, watch := nodesUp(active, request.Now), f.theWatch(active, request)
+	severity := func(name string, of conditions.Severity) *data.Field {
+		return frames.Column(name, severityColors(), []float64{float64(of)})
+	}
+	text := func(name, text string) *data.Field { return data.NewField(name, nil, []string{text}) }
+	left := func(name string, of least) *data.Field {
+		var value *float64
+		if of.satellite != "" {
+			value = &of.left
+		}
+		return frames.Column(name, reputation.ConfigOf(name, request.Settings.Thresholds), []*float64{value})
+	}
+	return data.Frames{frames.Table(overviewType.Name,
+		severity("nodes_severity", reach.severity),
+		text("nodes_text", reach.text),
+		left("failed_audits_left", audits),
+		text("failed_audits_left_of", audits.orSay("no scores yet")),
+		left("downtime_left_seconds", downtime),
+		text("downtime_left_of", downtime.orSay("no scores yet")),
+		severity("watch_severity", watch.severity),
+		text("watch_text", watch.text),
+	)}, nil
+}
+
+func (l least) orSay(otherwise string) string {
+	if l.satellite == "" {
+		return otherwise
+	}
+	return l.satellite
+}
+
+// oldScores says of when scores are that are not of now.
+func oldScores(at time.Time, request concern.Request) string {
+	// Without an API they come every four hours.
+	if age := request.Now.Sub(at); age > max(2*request.Settings.Poll.Scores, 5*time.Hour) {
+		return ", " + ago(age)
+	}
+	return ""
+}
+
+// freshLine is how old the newest line of a log is that proves that its node runs.
+const freshLine = 10 * time.Minute
+
+// nodesUp says how many nodes run, and which do not.
+func nodesUp(active []concern.Watched, now time.Time) said {
+	var missing, sought []string
+	for _, node := range active {
+		switch {
+		case node.State == concern.Connected, node.State == concern.Slow, now.Sub(node.Evidence.Last[concern.AnyLine]) < freshLine:
+		case node.State == concern.Unreachable:
+			missing = append(missing, node.Name)
+		default:
+			sought = append(sought, node.Name)
+		}
+	}
+	all := len(active)
+	up := all - len(missing) - len(sought)
+	switch {
+	case all == 0:
+		return said{conditions.NotWatched, "No node is configured"}
+	case len(missing) > 0:
+		return said{conditions.Critical, fmt.Sprintf("%d of %d up, missing: %s", up, all, fleetNames(missing))}
+	case len(sought) > 0:
+		return said{conditions.NotWatched, fmt.Sprintf("%d of %d up, looking for %s", up, all, fleetNames(sought))}
+	case all == 1:
+		return said{conditions.OK, active[0].Name + " is up"}
+	}
+	return said{conditions.OK, fmt.Sprintf("All %d up", all)}
+}
+
+// behindBytes is how much of a log may wait to be read without a word.
+const behindBytes = 1 << 20
+
+// theWatch says whether what is shown is of now: the oldest poll, and how far the logs are read.
+func (f *Fleet) theWatch(active []concern.Watched, request concern.Request) said {
+	now := request.Now
+	if len(active) == 0 {
+		return said{conditions.NotWatched, "Nothing to watch"}
+	}
+	var late, unheard, behind []string
+	oldest, oldestOf, waiting := time.Duration(0), "", time.Time{}
+	most, logs := int64(0), 0
+	for _, node := range active {
+		age := now.Sub(node.Answered)
+		switch {
+		case !node.Answered.IsZero() && age <= max(2*request.Settings.Poll.Status, 2*time.Minute):
+			if age >= oldest {
+				oldest, oldestOf = age, node.Name
+			}
+		case node.Answered.IsZero() && now.Sub(node.Since) < request.Settings.BackgroundTimeout && node.Trouble == "":
+			waiting = node.Since
+		case node.API == "" && node.Answered.IsZero() && node.Evidence.Sees(concern.AnyLine, now):
+			// It is watched by its log alone.
+		case node.Answered.IsZero():
+			late = append(late, node.Name+" never")
+		default:
+			late = append(late, node.Name+" "+ago(age))
+		}
+		switch {
+		case !node.Evidence.HasLog && node.LogTrouble == "":
+			continue
+		case node.LogTrouble != "":
+			unheard = append(unheard, node.Name)
+		case node.LogBehind > behindBytes:
+			behind = append(behind, node.Name)
+		}
+		logs++
+		most = max(most, node.LogBehind)
+	}
+	judged := f.judged.Load()
+	switch {
+	case len(late) > 0:
+		return said{conditions.Warning, "Not polled: " + fleetNames(late)}
+	case len(unheard) > 0:
+		return said{conditions.Warning, "Log not read: " + fleetNames(unheard)}
+	case !waiting.IsZero():
+		return said{conditions.NotWatched, "Collecting since " + waiting.UTC().Format("15:04 UTC") + ", scores follow at the next poll"}
+	case judged != 0 && now.Sub(time.Unix(0, judged)) > freshLine:
+		return said{conditions.NotWatched, "Conditions last judged " + ago(now.Sub(time.Unix(0, judged)))}
+	case len(behind) > 0:
+		return said{conditions.Info, fmt.Sprintf("Reading logs, %s to go: %s", size(most), fleetNames(behind))}
+	}
+	text := "Logs read to their ends"
+	if logs == 0 {
+		text = "No log is given"
+	}
+	if oldestOf != "" {
+		text = "Oldest poll " + ago(oldest) + ". " + text
+	}
+	return said{conditions.OK, text}
+}
+
+// severityColors colours a tile by how grave it is.
+func severityColors() *data.FieldConfig {
+	return &data.FieldConfig{Thresholds: frames.Thresholds("#808080", frames.From(0, "green"), frames.From(1, "blue"), frames.From(2, "orange"), frames.From(3, "red"))}
+}
+
+// ago is a time that has passed, in its largest unit.
+func ago(d time.Duration) string {
+	for _, unit := range []struct {
+		name string
+		of   time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}} {
+		if d >= 2*unit.of {
+			return fmt.Sprintf("%d %s ago", d/unit.of, unit.name)
+		}
+	}
+	return fmt.Sprintf("%d s ago", max(d, 0)/time.Second)
+}
+
+// size is a number of bytes in its largest unit.
+func size(bytes int64) string {
+	if bytes >= 1e9 {
+		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
