@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
@@ -300,14 +304,15 @@ func (d *days) first(code string, severity conditions.Severity) (after time.Dura
 // Thirty days with what every node has: lost races, clients that hang up, restarts, an update,
 // garbage collection, a satellite's maintenance, and restarts of the plugin. Nobody is woken.
 func TestThirtyHealthyDaysWakeNobody(t *testing.T) {
-	d := newDays(t,
-		simnode.Options{Name: "Info", Seed: 20},
-		simnode.Options{Name: "Debug", Seed: 21, Level: "debug", Encoding: simnode.JSON},
-	)
+	all := []simnode.Options{
+		{Name: "Debug", Seed: 21, Level: "debug", Encoding: simnode.JSON},
+		{Name: "Info", Seed: 20},
+	}
 	step := 2 * time.Minute
 	if underRace { // which makes it ten times slower
-		step = 10 * time.Minute
+		all, step = all[:1], 15*time.Minute
 	}
+	d := newDays(t, all...)
 	for day := range 30 {
 		d.until(firstDay.Add(time.Duration(day)*aDay+time.Duration(day)*37*time.Minute), step)
 		if day%9 == 1 {
@@ -353,14 +358,162 @@ func (d *days) told() map[string]conditions.Severity {
 	return told
 }
 
-func TestEXPLORE(t *testing.T) {
-	for _, s := range simnode.Scenarios() {
-		for _, level := range []string{"info", "debug"} {
-			d := troubled(t, s, func(o *simnode.Options) { o.Level = level })
-			d.until(firstDay.Add(4*aDay), time.Minute)
-			for _, c := range d.changes {
-				t.Logf("%s %s %s: %s", s, level, c.Time.Sub(firstDay), c.Line())
+// raisedAt is the first time at which a condition was raised, after the trouble began.
+func (d *days) raisedAt(t *testing.T, code string, severity conditions.Severity) time.Duration {
+	t.Helper()
+	after, ok := d.first(code, severity)
+	if !ok {
+		t.Fatalf("%s was never %s", code, severity)
+	}
+	return after - aDay
+}
+
+// Each trouble raises what it should, in time, and nothing else.
+func TestTroubleIsToldInTime(t *testing.T) {
+	const (
+		info, warning, critical = conditions.Info, conditions.Warning, conditions.Critical
+		minute                  = time.Minute
+	)
+	type moment struct {
+		code     string
+		severity conditions.Severity
+		// from and to are after the trouble began.
+		from, to time.Duration
+	}
+	for _, c := range []struct {
+		scenario simnode.Scenario
+		change   func(*simnode.Options)
+		lasts    time.Duration // it is watched for
+		step     time.Duration
+		moments  []moment
+		told     map[string]conditions.Severity // all that is raised
+	}{
+		{scenario: simnode.Healthy, lasts: 12 * time.Hour, step: 5 * minute},
+		{scenario: simnode.FillingDisk, lasts: 12 * time.Hour, step: 5 * minute},
+		{scenario: simnode.SlowAPI, change: func(o *simnode.Options) { o.APIDelay = time.Nanosecond }, lasts: time.Hour, step: 5 * minute},
+		{
+			scenario: simnode.Dead, lasts: 26 * time.Hour, step: minute,
+			moments: []moment{{"node_unreachable", warning, 20 * minute, 21 * minute}, {"node_unreachable", critical, 60 * minute, 61 * minute}},
+			told:    map[string]conditions.Severity{"node_unreachable": critical},
+		},
+		{
+			scenario: simnode.HTMLInsteadOfJSON, lasts: 7 * time.Hour, step: minute,
+			moments: []moment{{"api_slow", info, 5 * minute, 11 * minute}, {"api_slow", warning, 6 * time.Hour, 6*time.Hour + 6*minute}},
+			told:    map[string]conditions.Severity{"api_slow": warning},
+		},
+		{
+			scenario: simnode.SilencedLog, lasts: 6 * time.Hour, step: 5 * minute,
+			moments: []moment{{"blind", warning, 3 * time.Hour, 5 * time.Hour}},
+			told:    map[string]conditions.Severity{"blind": warning},
+		},
+		{
+			scenario: simnode.Restarting, lasts: 3 * time.Hour, step: minute,
+			moments: []moment{{"restart_loop", critical, 8 * minute, 15 * minute}},
+			told:    map[string]conditions.Severity{"restart_loop": critical},
+		},
+		{
+			scenario: simnode.UnknownErrors, lasts: 6 * time.Hour, step: minute,
+			moments: []moment{
+				{"audit_failed", warning, 0, 30 * minute}, {"audit_failed", critical, 0, time.Hour},
+				{"suspension_risk", critical, 0, 4*time.Hour + 30*minute}, {"suspended", critical, 0, 5*time.Hour + 30*minute},
+			},
+			told: map[string]conditions.Severity{"audit_failed": critical, "suspension_risk": critical, "suspended": critical},
+		},
+		{
+			scenario: simnode.AuditTimeouts, change: func(o *simnode.Options) { o.Level = "debug" }, lasts: 45 * time.Hour, step: 5 * minute,
+			moments: []moment{
+				{"audit_slow", critical, 2 * minute, 30 * minute}, {"audit_score_fell_silently", critical, 18 * time.Hour, 24 * time.Hour},
+				{"audit_risk", critical, 18 * time.Hour, 30 * time.Hour}, {"disqualified", critical, 30 * time.Hour, 42 * time.Hour},
+			},
+			told: map[string]conditions.Severity{"audit_slow": critical, "audit_score_fell_silently": critical, "audit_risk": critical, "disqualified": critical},
+		},
+		{
+			scenario: simnode.AuditTimeouts, lasts: 30 * time.Hour, step: 10 * minute,
+			moments: []moment{{"audit_score_fell_silently", critical, 18 * time.Hour, 24 * time.Hour}},
+			told:    map[string]conditions.Severity{"audit_score_fell_silently": critical, "audit_risk": critical},
+		},
+		{
+			scenario: simnode.FlakyUplink, lasts: 6 * aDay, step: 15 * minute,
+			moments: []moment{{"online_warning", warning, 12 * time.Hour, 5 * aDay}, {"no_contact", warning, 3 * time.Hour, 3 * aDay}},
+			told:    map[string]conditions.Severity{"online_warning": warning, "no_contact": warning},
+		},
+	} {
+		name := string(c.scenario)
+		if c.change != nil {
+			name += " changed"
+		}
+		t.Run(name, func(t *testing.T) {
+			d := troubled(t, c.scenario, func(o *simnode.Options) {
+				if c.change != nil {
+					c.change(o)
+				}
+			})
+			d.until(firstDay.Add(aDay+c.lasts), c.step)
+			for _, m := range c.moments {
+				if at := d.raisedAt(t, m.code, m.severity); at < m.from || at > m.to {
+					t.Errorf("%s was %s after %s, want from %s to %s", m.code, m.severity, at, m.from, m.to)
+				}
+			}
+			if diff := cmp.Diff(c.told, d.told(), cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+				for _, change := range d.changes {
+					t.Logf("%s: %s", change.Time.Sub(firstDay)-aDay, change.Line())
+				}
+			}
+		})
+	}
+}
+
+// A failed audit is told in the minute of its line, and the budget that is told is the
+// satellite's own, long before the node hears of a score.
+func TestFailingAuditsAreToldAtOnceWithTheRightBudget(t *testing.T) {
+	var failedFirst time.Time
+	d := troubled(t, simnode.FailingAudits, func(o *simnode.Options) {
+		o.Observe = func(e simnode.Event) {
+			if e.Kind == simnode.EventAudit && e.Outcome == "failed" && failedFirst.IsZero() {
+				failedFirst = e.At
 			}
 		}
+	})
+	counts := regexp.MustCompile(`(\d+) failed audits? left until`)
+	node := d.nodes[0]
+	steps := 0
+	for until := firstDay.Add(3 * aDay); d.now.Before(until); {
+		d.until(d.now.Add(time.Minute), time.Minute)
+		truth := node.Truth().Satellites[0]
+		if truth.DisqualifiedAt != nil {
+			break
+		}
+		record, _, err := conditions.Recall(d.store, node.watched.History)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(record.States, func(s conditions.State) bool { return s.Code == "audit_failed" && s.Severity > conditions.OK })
+		if truth.FailedAudits == 0 {
+			if at >= 0 {
+				t.Fatalf("%s: no audit failed, but %s", d.now, record.States[at].Message)
+			}
+			continue
+		}
+		if at < 0 {
+			t.Fatalf("%s: %d audits failed, and it is not told", d.now, truth.FailedAudits)
+		}
+		told := counts.FindStringSubmatch(record.States[at].Message)
+		if told == nil || told[1] != fmt.Sprint(truth.FailuresLeft) {
+			t.Fatalf("%s: %d are left after %d failed audits, but: %s", d.now, truth.FailuresLeft, truth.FailedAudits, record.States[at].Message)
+		}
+		steps++
+	}
+	after, _ := d.first("audit_failed", conditions.Warning)
+	if told := firstDay.Add(after); failedFirst.IsZero() || told.Sub(failedFirst) > time.Minute {
+		t.Errorf("the first audit failed at %s, which was told at %s", failedFirst, told)
+	}
+	if truth := node.Truth().Satellites[0]; truth.DisqualifiedAt == nil || truth.FailedAudits < 41 || steps < 100 {
+		t.Errorf("after %d steps with a failed audit there were %d of them, disqualified: %v", steps, truth.FailedAudits, truth.DisqualifiedAt)
+	}
+	d.until(d.now.Add(5*time.Hour+scoresEvery), 10*time.Minute)
+	want := map[string]conditions.Severity{"audit_failed": conditions.Critical, "audit_risk": conditions.Critical, "lost_pieces": conditions.Critical, "disqualified": conditions.Critical}
+	if diff := cmp.Diff(want, d.told()); diff != "" {
+		t.Error(diff)
 	}
 }
