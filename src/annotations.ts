@@ -1,4 +1,4 @@
-import { type AnnotationQuery, type AnnotationSupport } from '@grafana/data';
+import { type AnnotationQuery, type AnnotationSupport, type DataFrame, type DataQueryResponse } from '@grafana/data';
 
 import { AnnotationQueryEditor } from './components/AnnotationQueryEditor';
 import { complete, defaultAnnotation, queryTypeOf } from './queryModel';
@@ -14,3 +14,21 @@ export const annotationSupport: AnnotationSupport<StorjQuery> = {
     return queryTypeOf(query)?.formats.includes('annotations') ? { ...query, format: 'annotations' } : query;
   },
 };
+
+/**
+ * Ends those events at their beginning that have no end. Grafana 12 takes from the first event whether any has one, and
+ * fails to draw the others.
+ */
+export function withEnds(response: DataQueryResponse): DataQueryResponse {
+  return { ...response, data: response.data.map(withEnd) };
+}
+
+function withEnd(frame: DataFrame): DataFrame {
+  const time = frame.fields?.find(({ name }) => name === 'time');
+  const end = frame.fields?.find(({ name }) => name === 'timeEnd');
+  if (!time || !end) {
+    return frame;
+  }
+  const ended = { ...end, values: end.values.map((value, at) => value ?? time.values[at]) };
+  return { ...frame, fields: frame.fields.map((field) => (field === end ? ended : field)) };
+}

@@ -167,6 +167,28 @@ describe('StorjDataSource', () => {
     expect(asked({ refId: 'X', queryType: 'reputation', format: 'table' })).toMatchObject({ format: 'table' });
   });
 
+  it('gives every annotation an end, without which Grafana does not draw those that have one', async () => {
+    const schema = {
+      fields: [
+        { name: 'time', type: 'time' },
+        { name: 'timeEnd', type: 'time' },
+        { name: 'text', type: 'string' },
+      ],
+    };
+    const values = [
+      [1, 2],
+      [null, 9],
+      ['a', 'b'],
+    ];
+    mockFetch.mockReturnValue(of({ data: { results: { Anno: { frames: [{ schema, data: { values } }] } } } }));
+    const asked = makeDataSource().query({
+      targets: [{ refId: 'Anno', queryType: 'events', format: 'annotations' }],
+      scopedVars: {},
+    } as never);
+    const [frame] = (await lastValueFrom(asked)).data;
+    expect(frame.fields[1].values).toEqual([1, 9]);
+  });
+
   it('lists the dashboard’s variables', () => {
     expect(makeDataSource().variableNames()).toEqual(['$node', '$satellite']);
   });

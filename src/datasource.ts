@@ -9,10 +9,10 @@ import {
   type ScopedVars,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
-import { from, type Observable, switchMap } from 'rxjs';
+import { from, map, type Observable, switchMap } from 'rxjs';
 
 import { ALWAYS_KNOWN, FILTER_KEYS, type KnownNames, withFilters } from './adhocFilters';
-import { annotationSupport } from './annotations';
+import { annotationSupport, withEnds } from './annotations';
 import { expandList, expandPatterns } from './interpolation';
 import {
   ACTIONS,
@@ -62,6 +62,11 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
   }
 
   query(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {
+    const answer = this.filteredQuery(request);
+    return request.targets.some(({ format }) => format === 'annotations') ? answer.pipe(map(withEnds)) : answer;
+  }
+
+  private filteredQuery(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {
     const keys = request.filters?.map(({ key }) => key) ?? [];
     if (!keys.some((key) => key === 'node' || key === 'satellite')) {
       return super.query(request);

@@ -10,7 +10,6 @@ import {
   FORMATS,
   formatOf,
   isAlerting,
-  KNOWN_LISTS,
   type KnownList,
   listOf,
   QUERY_TYPES,
@@ -30,7 +29,7 @@ type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions> & {
   forAnnotations?: boolean;
 };
 
-const WIDTHS: Partial<Record<KnownList, number>> = { metrics: 560 };
+const WIDTHS: Partial<Record<KnownList, number>> = { metrics: 400, kinds: 400 };
 
 /** What an alert rule cannot do with a format, and what to do instead. */
 const NOT_FOR_ALERTS: Partial<Record<QueryFormat, { title: string; text: string }>> = {
@@ -190,9 +189,7 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
 
 /** Of these lists those that the type has, in this format. */
 function lists(type: QueryTypeChoice | undefined, format: QueryFormat, wanted: KnownList[]): KnownList[] {
-  return KNOWN_LISTS.filter(
-    (list) => wanted.includes(list) && listOf(type, list) && (list !== 'metrics' || (type && usesMetrics(type, format)))
-  );
+  return wanted.filter((list) => listOf(type, list) && (list !== 'metrics' || (type && usesMetrics(type, format))));
 }
 
 interface KnownPickerProps {
