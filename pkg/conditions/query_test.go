@@ -312,6 +312,11 @@ func TestVerdict(t *testing.T) {
 		}, "A", "All fine", "0 0 0 0 0"},
 		{"cleared", func(w *world) { w.find(found("audit_failed", warning, "A", us1)); w.evaluate(); w.find(); w.evaluate() }, "A", "All fine", "0 0 0 0 0"},
 	}
+	// The node to look at first.
+	gravest := map[string]string{
+		"a new node": "C", "not judged yet": "A", "judged long ago": "A", "a part is not watched": "B", "a note, and a part is not watched": "A",
+		"a problem": "A", "problems": "B", "many problems": "A",
+	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, strings.Split(c.nodes, "")...)
@@ -326,6 +331,9 @@ func TestVerdict(t *testing.T) {
 			}
 			if got := strings.Join([]string{r["severity"], r["critical"], r["warning"], r["info"], r["not_watched"]}, " "); got != c.numbers {
 				t.Errorf("is %s", got)
+			}
+			if r["node_name"] != gravest[c.name] {
+				t.Errorf("the gravest is of node %q", r["node_name"])
 			}
 		})
 	}

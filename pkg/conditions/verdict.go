@@ -16,7 +16,8 @@ type summary struct {
 	severity Severity
 	// Of conditions that are raised.
 	critical, warning, info int
-	unwatched               int // nodes of which something is not watched
+	unwatched               int    // nodes of which something is not watched
+	gravest                 string // the node of the gravest, "" if there is none, or it is of no node
 }
 
 // verdict answers one line for a dashboard's top. What is not watched is never well.
@@ -34,6 +35,7 @@ func (a answer) verdict() (data.Frames, error) {
 		count("warning", s.warning),
 		count("info", s.info),
 		count("not_watched", s.unwatched),
+		data.NewField("node_name", nil, []string{s.gravest}),
 	)}, nil
 }
 
@@ -66,7 +68,7 @@ func (a answer) summarize(rows []row) summary {
 	blind := describe(gaps, active, len(a.table.definitions)-len(ownDefinitions))
 	switch {
 	case len(problems) > 0:
-		s.severity = problems[0].severity
+		s.severity, s.gravest = problems[0].severity, problems[0].node.Name
 		words := make([]string, len(problems))
 		for i, r := range problems {
 			words[i] = a.where(r)
@@ -82,7 +84,7 @@ func (a answer) summarize(rows []row) summary {
 			s.text = "Not watching: " + plural(len(a.Watched), "node is", "nodes are") + " retired"
 		}
 	case blind != "":
-		s.severity, s.text = NotWatched, blind
+		s.severity, s.text, s.gravest = NotWatched, blind, gaps[0].node
 	case s.info > 0:
 		s.severity, s.text = Info, "All fine, "+plural(s.info, "note", "notes")
 	default:
@@ -129,6 +131,12 @@ func (a answer) gaps(rows []row) (gaps []gap, active int) {
 	return gaps, active
 }
 
+// brief names the node and the reason, without the reason's details: the table has them.
+func (g gap) brief() string {
+	why, _, _ := strings.Cut(g.why, ": ")
+	return g.node + " (" + why + ")"
+}
+
 // describe says what is not watched: nodes of which none of so many conditions is, and nodes of
 // which only a part is.
 func describe(gaps []gap, active, conditions int) string {
@@ -137,9 +145,9 @@ func describe(gaps []gap, active, conditions int) string {
 	for _, g := range gaps {
 		reasons[g.why] = true
 		if g.missing >= conditions {
-			whole = append(whole, g.node+" ("+g.why+")")
+			whole = append(whole, g.brief())
 		} else {
-			part = append(part, fmt.Sprintf("%s (%s)", g.node, g.why))
+			part = append(part, g.brief())
 		}
 	}
 	if len(whole) == active && len(reasons) == 1 && active > 0 {

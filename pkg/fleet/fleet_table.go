@@ -45,7 +45,7 @@ func (f *Fleet) fleetTable(ctx context.Context, request concern.Request) (data.F
 		return nil, err
 	}
 	slices.SortStableFunc(members, func(a, b *member) int {
-		return cmp.Or(a.judged.rank()-b.judged.rank(), trouble[a.node.State]-trouble[b.node.State], cmp.Compare(a.standing.health(), b.standing.health()))
+		return cmp.Or(a.rank()-b.rank(), trouble[a.node.State]-trouble[b.node.State], cmp.Compare(a.standing.health(), b.standing.health()))
 	})
 	// column is one of the table of nodes, in this one's order.
 	column := func(name string) *data.Field {
@@ -82,13 +82,18 @@ func (f *Fleet) fleetTable(ctx context.Context, request concern.Request) (data.F
 		column("version"),
 		column("up_to_date"),
 		column("health_percent"),
-		text("worst_score", func(m *member) string { return m.standing.worst.text }),
+		text("worst_score", func(m *member) string {
+			if m.standing.worst.text == "" {
+				return ""
+			}
+			return m.standing.worst.text + oldScores(m.standing.at, request)
+		}),
 		number("failed_audits_left", reputation.ConfigOf("failed_audits_left", limits), func(m *member) float64 { return m.standing.audits.left }),
 		text("failed_audits_left_of", func(m *member) string { return m.standing.audits.satellite }),
 		number("downtime_left_seconds", reputation.ConfigOf("downtime_left_seconds", limits), func(m *member) float64 { return m.standing.downtime.left }),
 		text("downtime_left_of", func(m *member) string { return m.standing.downtime.satellite }),
 		frames.Column("scores_at", nil, frames.Each(members, func(m *member) *time.Time { return frames.Optional(m.standing.at) })),
-		text("not_watched", func(m *member) string { return m.judged.unwatched }),
+		text("not_watched", func(m *member) string { return strings.Join(m.judged.reasons, "; ") }),
 		column("disk_free_bytes"),
 		column("disk_used_bytes"),
 		column("disk_allocated_bytes"),
@@ -135,11 +140,11 @@ func (f *Fleet) members(ctx context.Context, request concern.Request, nodes *dat
 
 // judged is what the conditions say of a node.
 type judged struct {
-	severity  float64 // the gravest
-	title     string  // of the gravest
-	problems  int     // warnings, and what is critical
-	unwatched string  // what is not watched, and why
-	retired   bool
+	severity float64  // the gravest
+	title    string   // of the gravest
+	problems int      // warnings, and what is critical
+	reasons  []string // why something is not watched
+	retired  bool
 }
 
 // judgements are what the conditions say of each node, by its name. Of a node that is well
@@ -158,11 +163,7 @@ func (f *Fleet) judgements(ctx context.Context, request concern.Request) (map[st
 		severity := numberAt(table, "severity_number", i)
 		switch {
 		case severity == float64(conditions.NotWatched):
-			reason := textAt(table, "message", i)
-			if j.unwatched != "" {
-				reason = j.unwatched + "; " + reason
-			}
-			j.unwatched = reason
+			j.reasons = append(j.reasons, shortReason(textAt(table, "message", i)))
 		case severity > j.severity:
 			j.severity, j.title = severity, textAt(table, "title", i)
 		}
@@ -173,15 +174,19 @@ func (f *Fleet) judgements(ctx context.Context, request concern.Request) (map[st
 	}
 	for name, j := range all {
 		// A problem says more than what is not watched beside it; what is well does not.
-		if j.unwatched != "" && j.severity < float64(conditions.Warning) {
-			j.severity = float64(conditions.NotWatched)
-			if j.title == "" {
-				j.title = "Not watched: " + j.unwatched
-			}
+		if len(j.reasons) > 0 && j.severity < float64(conditions.Warning) {
+			j.severity, j.title = float64(conditions.NotWatched), "Not watched: "+j.reasons[0]
 			all[name] = j
 		}
 	}
 	return all, nil
+}
+
+// shortReason is a reason without its details, which the table of conditions has.
+func shortReason(reason string) string {
+	reason, _, _ = strings.Cut(reason, ": ")
+	reason, _, _ = strings.Cut(reason, "; ")
+	return reason
 }
 
 // retiredWord stands where a node is not judged because its operator said so.
@@ -194,11 +199,15 @@ func (j judged) word() string {
 	return conditions.Severity(j.severity).String()
 }
 
-// rank orders the nodes: what is not known is worse than what is only good to know.
-func (j judged) rank() int {
+// rank orders the nodes, the worst first: what is not known is worse than what is only good
+// to know.
+func (m *member) rank() int {
+	j := m.judged
 	switch {
 	case j.retired:
 		return 6
+	case m.node.State == concern.Unreachable && j.severity < float64(conditions.Critical):
+		return 1 // it is not judged as a problem at once
 	case j.severity == float64(conditions.NotWatched):
 		return 2
 	case j.severity >= float64(conditions.Warning):

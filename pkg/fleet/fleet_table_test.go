@@ -113,7 +113,7 @@ func TestOverview(t *testing.T) {
 		"failed_audits_left":    cell(worst, "failed_audits_left", 0),
 		"failed_audits_left_of": "risk (" + cell(worst, "satellite", 0) + ")",
 		"watch_severity":        "2",
-		"watch_text":            "Not polled: bad never",
+		"watch_text":            "Not polled: bad (never)",
 	} {
 		if got := cell(overview, column, 0); got != want {
 			t.Errorf("%s is %q, want %q", column, got, want)
@@ -144,7 +144,7 @@ func TestOverviewOfWhatIsOld(t *testing.T) {
 	if got := cell(overview, "failed_audits_left_of", 0); !strings.HasSuffix(got, ", 3 d ago") {
 		t.Errorf("scores of %q", got)
 	}
-	if got := cell(overview, "watch_severity", 0) + cell(overview, "watch_text", 0); got != "2Not polled: A 3 d ago" {
+	if got := cell(overview, "watch_severity", 0) + cell(overview, "watch_text", 0); got != "2Not polled: A (3 d ago)" {
 		t.Errorf("the watch: %q", got)
 	}
 }

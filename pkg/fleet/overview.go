@@ -133,9 +133,9 @@ func (f *Fleet) theWatch(active []concern.Watched, request concern.Request) said
 		case node.API == "" && node.Answered.IsZero() && node.Evidence.Sees(concern.AnyLine, now):
 			// It is watched by its log alone.
 		case node.Answered.IsZero():
-			late = append(late, node.Name+" never")
+			late = append(late, node.Name+" (never)")
 		default:
-			late = append(late, node.Name+" "+ago(age))
+			late = append(late, node.Name+" ("+ago(age)+")")
 		}
 		switch {
 		case !node.Evidence.HasLog && node.LogTrouble == "":
