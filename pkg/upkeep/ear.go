@@ -15,11 +15,12 @@ import (
 // ear hears of one node's upkeep. What it hears waits for the Flush, where it is put into
 // the order of time and into the document.
 type ear struct {
-	node  concern.Node
-	from  *store.Store
-	heard []fact
-	moved map[hour]float64
-	noted map[string]time.Time // when of each satellite a migrated piece was last a fact
+	node   concern.Node
+	from   *store.Store
+	heard  []fact
+	orders []order
+	moved  map[hour]float64
+	noted  map[string]time.Time // when of each satellite a migrated piece was last a fact
 }
 
 // fact is what one line says.
@@ -53,6 +54,10 @@ const maxHeard = 10_000
 // Hear takes a line.
 func (e *ear) Hear(event *storagenode.Event) {
 	switch event.Kind {
+	case storagenode.OrdersSettled, storagenode.OrdersFailed, storagenode.OtherLine:
+		if o, ok := orderOf(event); ok && len(e.orders) < maxHeard {
+			e.orders = append(e.orders, o)
+		}
 	case storagenode.NodeStart, storagenode.CompactionStarted, storagenode.MigrationStarted, storagenode.MigrationFinished,
 		storagenode.TrashEmptyingStarted, storagenode.TrashEmptyingFailed, storagenode.RetainPrepared, storagenode.RetainFailed:
 		e.note(event, fact{})
@@ -146,6 +151,9 @@ func (e *ear) Flush(into *store.Batch) error {
 		}
 	}
 	clear(e.moved)
+	if err := e.flushOrders(into); err != nil {
+		return err
+	}
 	if len(e.heard) == 0 {
 		return nil
 	}

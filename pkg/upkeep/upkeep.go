@@ -1,5 +1,6 @@
 // Package upkeep is the concern of what a node does to its own storage: compactions of
-// the hashstore, filewalkers, and the migration of pieces to the hashstore.
+// the hashstore, filewalkers, and the migration of pieces to the hashstore; and of the orders
+// that it settles with its satellites.
 //
 // It knows what is going on now and how it went before, by the node's log. What of it is
 // worth a sentence, another concern says.
