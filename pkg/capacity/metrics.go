@@ -31,12 +31,25 @@ func (s *sums) each() [12]*float64 {
 	return [...]*float64{&s.used, &s.trash, &s.reclaimable, &s.free, &s.allocated, &s.overused, &s.growth, &s.growthLower, &s.growthUpper, &s.growthDay, &s.growthMonth, &s.reach}
 }
 
-// columns say where the sums' numbers are stored, and what several of one step become: the
-// fullest that the disk was.
-var columns = [...]struct {
+// said says whether anything is known.
+func (s sums) said() bool {
+	for _, v := range s.each() {
+		if *v == *v {
+			return true
+		}
+	}
+	return false
+}
+
+// column is where a number is stored, and what several of one step become.
+type column struct {
 	stored store.Column
 	of     store.Aggregate
-}{
+}
+
+// columns say where the sums' numbers are stored, and what several of one step become: the
+// fullest that the disk was.
+var columns = [...]column{
 	{usedColumn, store.Max},
 	{trashColumn, store.Max},
 	{reclaimableColumn, store.Max},
@@ -55,6 +68,7 @@ var columns = [...]struct {
 type metric struct {
 	name, title string
 	of          func(sums) float64
+	from        []store.Column // what it is made of
 	config      func(settings.Thresholds) *data.FieldConfig
 	// ahead says that it is drawn into the future.
 	ahead bool
@@ -76,26 +90,26 @@ const (
 )
 
 var metrics = []metric{
-	{name: usedMetric, title: "used", of: func(s sums) float64 { return s.used }, config: bytesConfig("everything that the node has on the disk: pieces, trash and what can be reclaimed")},
-	{name: "free_bytes", title: "free", of: func(s sums) float64 { return s.free }, config: bytesConfig("what is left for uploads")},
-	{name: "trash_bytes", title: "trash", of: func(s sums) float64 { return s.trash }, config: bytesConfig("what waits for its deletion")},
-	{name: "reclaimable_bytes", title: "reclaimable", of: func(s sums) float64 { return s.reclaimable }, config: bytesConfig("what compactions would free")},
-	{name: piecesMetric, title: "pieces", of: sums.pieces, config: bytesConfig("used, without trash and what can be reclaimed")},
-	{name: "allocated_bytes", title: "allocated", of: func(s sums) float64 { return s.allocated }, config: bytesConfig("what the operator gives")},
-	{name: "overused_bytes", title: "over-used", of: func(s sums) float64 { return s.overused }, config: bytesConfig("used beyond what is allocated")},
-	{name: usedPercentMetric, title: "used", of: func(s sums) float64 { return share(s.used, s.allocated) }, config: usedPercentConfig},
-	{name: "trash_percent", title: "trash", of: func(s sums) float64 { return share(s.trash, s.used) }, config: func(settings.Thresholds) *data.FieldConfig {
+	{name: usedMetric, title: "used", of: func(s sums) float64 { return s.used }, from: []store.Column{usedColumn}, config: bytesConfig("everything that the node has on the disk: pieces, trash and what can be reclaimed")},
+	{name: "free_bytes", title: "free", of: func(s sums) float64 { return s.free }, from: []store.Column{freeColumn}, config: bytesConfig("what is left for uploads")},
+	{name: "trash_bytes", title: "trash", of: func(s sums) float64 { return s.trash }, from: []store.Column{trashColumn}, config: bytesConfig("what waits for its deletion")},
+	{name: "reclaimable_bytes", title: "reclaimable", of: func(s sums) float64 { return s.reclaimable }, from: []store.Column{reclaimableColumn}, config: bytesConfig("what compactions would free")},
+	{name: piecesMetric, title: "pieces", of: sums.pieces, from: []store.Column{usedColumn, trashColumn, reclaimableColumn}, config: bytesConfig("used, without trash and what can be reclaimed")},
+	{name: "allocated_bytes", title: "allocated", of: func(s sums) float64 { return s.allocated }, from: []store.Column{allocatedColumn}, config: bytesConfig("what the operator gives")},
+	{name: "overused_bytes", title: "over-used", of: func(s sums) float64 { return s.overused }, from: []store.Column{overusedColumn}, config: bytesConfig("used beyond what is allocated")},
+	{name: usedPercentMetric, title: "used", of: func(s sums) float64 { return share(s.used, s.allocated) }, from: []store.Column{usedColumn, allocatedColumn}, config: usedPercentConfig},
+	{name: "trash_percent", title: "trash", of: func(s sums) float64 { return share(s.trash, s.used) }, from: []store.Column{trashColumn, usedColumn}, config: func(settings.Thresholds) *data.FieldConfig {
 		config := &data.FieldConfig{Unit: "percent", Description: "of what is used", Thresholds: frames.Thresholds("green", frames.From(muchTrash, "orange"))}
 		return config.SetDecimals(1).SetMin(0).SetMax(100)
 	}},
-	{name: growthMetric, title: "growth", of: func(s sums) float64 { return s.growth }, config: growthConfig("of the last 7 days")},
-	{name: "growth_lower_bytes_per_day", title: "growth, at least", of: func(s sums) float64 { return s.growthLower }, config: growthConfig("of the last 7 days, lower end of the band")},
-	{name: "growth_upper_bytes_per_day", title: "growth, at most", of: func(s sums) float64 { return s.growthUpper }, config: growthConfig("of the last 7 days, upper end of the band")},
-	{name: "growth_1d_bytes_per_day", title: "growth of a day", of: func(s sums) float64 { return s.growthDay }, config: growthConfig("of the last day")},
-	{name: "growth_30d_bytes_per_day", title: "growth of a month", of: func(s sums) float64 { return s.growthMonth }, config: growthConfig("of the last 30 days")},
-	{name: untilFullMetric, title: "days until full", of: func(s sums) float64 { return s.until().days }, config: daysConfig, needs: true},
-	{name: "days_until_full_lower", title: "days until full, at least", of: func(s sums) float64 { return s.until().lower }, config: daysConfig, needs: true},
-	{name: "days_until_full_upper", title: "days until full, at most", of: func(s sums) float64 { return s.until().upper }, config: daysConfig, needs: true},
+	{name: growthMetric, title: "growth", of: func(s sums) float64 { return s.growth }, from: []store.Column{growthColumn}, config: growthConfig("of the last 7 days")},
+	{name: "growth_lower_bytes_per_day", title: "growth, at least", of: func(s sums) float64 { return s.growthLower }, from: []store.Column{growthLowerColumn}, config: growthConfig("of the last 7 days, lower end of the band")},
+	{name: "growth_upper_bytes_per_day", title: "growth, at most", of: func(s sums) float64 { return s.growthUpper }, from: []store.Column{growthUpperColumn}, config: growthConfig("of the last 7 days, upper end of the band")},
+	{name: "growth_1d_bytes_per_day", title: "growth of a day", of: func(s sums) float64 { return s.growthDay }, from: []store.Column{growthDayColumn}, config: growthConfig("of the last day")},
+	{name: "growth_30d_bytes_per_day", title: "growth of a month", of: func(s sums) float64 { return s.growthMonth }, from: []store.Column{growthMonthColumn}, config: growthConfig("of the last 30 days")},
+	{name: untilFullMetric, title: "days until full", of: func(s sums) float64 { return s.until().days }, from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
+	{name: "days_until_full_lower", title: "days until full, at least", of: func(s sums) float64 { return s.until().lower }, from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
+	{name: "days_until_full_upper", title: "days until full, at most", of: func(s sums) float64 { return s.until().upper }, from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
 	{name: forecastMetric, title: "used, forecast", config: bytesConfig("used, if it goes on as in the last 7 days"), ahead: true, needs: true},
 	{name: forecastLowerMetric, title: "used, forecast, at least", config: bytesConfig("used, if it goes on as slowly as the band allows"), ahead: true, needs: true},
 	{name: forecastUpperMetric, title: "used, forecast, at most", config: bytesConfig("used, if it goes on as fast as the band allows"), ahead: true, needs: true},

@@ -277,7 +277,7 @@ func (a *answer) pastRows(ctx context.Context) ([]row, error) {
 	var rows []row
 	for _, r := range read {
 		for i := len(r.steps) - 1; i >= 0; i-- {
-			if s := r.steps[i]; s.free == s.free {
+			if s := r.steps[i]; s.said() {
 				rows = append(rows, row{node: r.node.Name, sums: s, forecast: s.until(), at: time.UnixMilli(r.times[i])})
 				break
 			}
@@ -354,6 +354,9 @@ func (a *answer) readAll(ctx context.Context, step time.Duration) ([]readNode, e
 	for _, n := range a.nodes {
 		r := readNode{node: n}
 		for _, aggregate := range []store.Aggregate{store.Last, store.Max, store.Min} {
+			if !a.readsAny(aggregate) {
+				continue
+			}
 			to := a.request.To
 			if to.After(a.request.Now) {
 				to = a.request.Now // nothing is stored of the future but by a wrong clock
@@ -376,17 +379,21 @@ func (a *answer) readAll(ctx context.Context, step time.Duration) ([]readNode, e
 	return all, nil
 }
 
-// reads says whether a column is read with this aggregate.
+// reads says whether a column is read with this aggregate: whether a metric is made of it.
 func (a *answer) reads(c store.Column, aggregate store.Aggregate) bool {
 	if c == heardFreeColumn {
-		return aggregate == store.Min
+		c = freeColumn
 	}
 	for _, known := range columns {
 		if known.stored == c {
-			return known.of == aggregate
+			return known.of == aggregate && slices.ContainsFunc(a.metrics, func(m metric) bool { return slices.Contains(m.from, c) })
 		}
 	}
 	return false
+}
+
+func (a *answer) readsAny(aggregate store.Aggregate) bool {
+	return slices.ContainsFunc(columns[:], func(c column) bool { return a.reads(c.stored, aggregate) })
 }
 
 func (r *readNode) take(result *store.Result, aggregate store.Aggregate) {

@@ -92,7 +92,7 @@ func (a *answer) summed(read []readNode, times []int64) []readNode {
 			last, ever = n.now(), true
 		}
 		for i := range r.steps {
-			if s := r.steps[i]; s.free == s.free {
+			if s := r.steps[i]; s.said() {
 				last, ever, said[i] = s, true, true
 			}
 			switch {
