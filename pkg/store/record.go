@@ -110,6 +110,14 @@ func (s *Store) takePending() *Batch {
 	return batch
 }
 
+// putBack lets a batch that could not be committed wait in front of what came meanwhile.
+func (s *Store) putBack(batch *Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch.append(s.pending)
+	s.pending = batch
+}
+
 // commit writes the pending batch; the caller holds writing.
 func (s *Store) commit() error { return s.commitBatch(s.takePending()) }
 
@@ -119,17 +127,21 @@ func (s *Store) commitBatch(batch *Batch) error {
 	}
 	began := time.Now()
 	sequence := s.sequence + 1
+	committed := false
+	defer func() {
+		if !committed { // after a panic, too
+			s.putBack(batch)
+		}
+	}()
 	value := encodeCommit(sequence, batch)
 	err := s.update(false, func(tx *buntdb.Tx) error {
 		_, _, err := tx.Set(commitKey(sequence), value, nil)
 		return err
 	})
+	committed = err == nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		// Nothing is lost: the batch waits in front of what came meanwhile.
-		batch.append(s.pending)
-		s.pending = batch
 		message := fmt.Sprintf("the store %s cannot be written: %v", s.path, err)
 		if s.status.CommitError == "" {
 			s.options.Report(message)

@@ -91,8 +91,10 @@ type Store struct {
 	disk func(use string) error
 
 	limitsSet chan struct{} // told when limits change
-	stop      context.CancelFunc
-	stopped   chan struct{}
+	// Only the upkeep uses these.
+	syncing, rollingUp, sealingUp trouble
+	stop                          context.CancelFunc
+	stopped                       chan struct{}
 }
 
 type storedDocument struct {
@@ -264,59 +266,6 @@ func (s *Store) damage(message string) {
 	s.options.Report(message)
 }
 
-// run commits, seals and compacts until Close.
-func (s *Store) run(ctx context.Context) {
-	defer close(s.stopped)
-	if s.options.FlushInterval < 0 {
-		return
-	}
-	last := time.Now()
-	timer := time.NewTimer(s.limits.Load().FlushInterval)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.limitsSet:
-		case <-timer.C:
-			s.guardedTick(ctx)
-			last = time.Now()
-		}
-		timer.Reset(time.Until(last.Add(s.limits.Load().FlushInterval)))
-	}
-}
-
-// guardedTick keeps a panic from ending the process; the next tick tries again.
-func (s *Store) guardedTick(ctx context.Context) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			s.options.Report(fmt.Sprintf("an error in the plugin interrupted the upkeep of the store %s, it is tried again: %v", s.path, cause))
-		}
-	}()
-	s.tick(ctx)
-}
-
-func (s *Store) tick(ctx context.Context) {
-	if err := s.Flush(); err != nil {
-		return // Flush has reported it, and tries again with the next tick
-	}
-	s.writing.Lock()
-	syncing := s.sync()
-	due := s.sequence > s.sealed && (s.options.Now().Sub(s.sealedAt) >= s.limits.Load().SealInterval || s.sequence-s.sealed >= sealCommits)
-	s.writing.Unlock()
-	if syncing != nil {
-		s.options.Report(fmt.Sprintf("the store %s is written, but not safely on its disk: %v", s.path, syncing))
-	}
-	if due {
-		if err := s.RollUp(ctx); err != nil {
-			s.options.Report(fmt.Sprintf("rolling up the store %s failed, it is tried again: %v", s.path, err))
-		}
-		if err := s.Seal(); err != nil {
-			s.options.Report(fmt.Sprintf("sealing the store %s failed, it is tried again: %v", s.path, err))
-		}
-	}
-}
-
 // Document is the value last put under a key. The caller must not change it.
 func (s *Store) Document(key string) ([]byte, bool) {
 	s.mu.RLock()
@@ -333,6 +282,23 @@ func (s *Store) Documents(prefix string, f func(key string, value []byte)) {
 		if doc.value != nil && strings.HasPrefix(key, prefix) {
 			f(key, doc.value)
 		}
+	}
+}
+
+// view runs a short reading transaction: whatever takes time is done after it,
+// because a long one with a waiting write blocks all other readers. It holds no
+// lock of the store, so that f may ask the store.
+func (s *Store) view(f func(tx *buntdb.Tx) error) error {
+	for {
+		db := s.database()
+		if db == nil {
+			return ErrClosed
+		}
+		err := db.View(f)
+		if errors.Is(err, buntdb.ErrDatabaseClosed) && s.database() != db {
+			continue // another one has taken its place
+		}
+		return err
 	}
 }
 

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+
+	"github.com/tidwall/buntdb"
+)
+
+// maintain merges small chunks, drops what is past retention, and compacts the
+// file when most of it is history; the caller holds writing.
+func (s *Store) maintain() error {
+	defer s.emptyCache() // of chunks that are merged or gone
+	parts := map[place][]string{}
+	var expired []string
+	givenUp := map[string]int64{}
+	now := s.options.Now()
+	live := int64(0)
+	err := s.view(func(tx *buntdb.Tx) error {
+		return tx.Ascend("", func(key, value string) bool {
+			live += int64(len(key) + len(value) + 32)
+			if in, ok := chunkPlace(key); ok && in.end() <= s.keptFrom(in.group, now) {
+				expired = append(expired, key)
+				if in.additive {
+					givenUp[in.group] = max(givenUp[in.group], in.end())
+				}
+			} else if ok {
+				parts[in] = append(parts[in], key)
+			}
+			return true
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for at, keys := range parts {
+		if len(keys) >= mergeChunks {
+			if err := s.merge(at, keys); err != nil {
+				return fmt.Errorf("merge chunks of %s: %w", at.group, err)
+			}
+		}
+	}
+	if err := s.dropGivingUp(expired, givenUp); err != nil {
+		return fmt.Errorf("drop expired chunks: %w", err)
+	}
+	if err := s.boundMemory(); err != nil {
+		return fmt.Errorf("keep within the memory limit: %w", err)
+	}
+	if s.path == "" {
+		return nil
+	}
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	if info.Size() > compactionFloor && info.Size() > 2*live {
+		return s.compact()
+	}
+	return nil
+}
+
+// dropGivingUp drops chunks, after it is on the disk up to where their tiers are given
+// up; the caller holds writing.
+func (s *Store) dropGivingUp(keys []string, ends map[string]int64) error {
+	if len(ends) > 0 {
+		if err := s.recordGivingUp(&Batch{}, ends); err != nil {
+			return err
+		}
+		if err := s.commit(); err != nil {
+			return err
+		}
+		if err := s.sync(); err != nil {
+			return err
+		}
+		s.at("given up")
+	}
+	return s.drop(keys)
+}
+
+func (s *Store) drop(keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.update(true, func(tx *buntdb.Tx) error {
+		for _, key := range keys {
+			if _, err := tx.Delete(key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// merge makes one chunk of several of one window. The merged one is durable
+// before the parts go; should the parts survive a crash, the range of sequences
+// tells that they are contained.
+func (s *Store) merge(at place, keys []string) error {
+	var parts []placedChunk
+	err := s.view(func(tx *buntdb.Tx) error {
+		for _, key := range keys {
+			value, err := tx.Get(key)
+			if err != nil {
+				return err
+			}
+			c, err := decodeChunk(value)
+			if err != nil {
+				return err
+			}
+			parts = append(parts, placedChunk{c, at, key})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	parts = withoutContained(parts)
+	sort.Slice(parts, func(i, j int) bool { return parts[i].to < parts[j].to })
+	head := &groupHead{additive: at.additive}
+	from, to := parts[0].from, parts[0].to
+	for _, c := range parts {
+		if err := c.addTo(head); err != nil {
+			return err
+		}
+		from, to = min(from, c.from), max(to, c.to)
+	}
+	merged := chunkKey(at, to)
+	value := encodeChunk(from, to, head.between(at.window, at.end()))
+	err = s.update(true, func(tx *buntdb.Tx) error {
+		_, _, err := tx.Set(merged, value, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.at("merged")
+	var rest []string
+	for _, key := range keys {
+		if key != merged {
+			rest = append(rest, key)
+		}
+	}
+	return s.drop(rest)
+}
