@@ -1,0 +1,119 @@
+package latency_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/latency"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+func judged(t testing.TB, s *store.Store, node concern.Watched) conditions.Verdict {
+	t.Helper()
+	verdict, err := latency.Concern{}.Judge(t.Context(), conditions.Case{Nodes: []concern.Watched{node}, Store: s, Settings: settings.Default(), Now: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verdict
+}
+
+func TestSlowTransfersAreRaised(t *testing.T) {
+	second := time.Second
+	for name, c := range map[string]struct {
+		fast, slow int
+		took       time.Duration
+		before     time.Duration
+		want       conditions.Severity
+	}{
+		"all is well":                    {1000, 0, 0, time.Minute, conditions.OK},
+		"one of a hundred, and no more":  {99, 1, 20 * second, time.Minute, conditions.OK},
+		"one of ninety-nine":             {98, 1, 20 * second, time.Minute, conditions.Warning},
+		"just at 5 s":                    {98, 2, 5 * second, time.Minute, conditions.Info},
+		"just below 5 s":                 {98, 2, 4999 * time.Millisecond, time.Minute, conditions.OK},
+		"just below 10 s":                {98, 2, 9999 * time.Millisecond, time.Minute, conditions.Info},
+		"just at 10 s":                   {98, 2, 10 * second, time.Minute, conditions.Warning},
+		"too few to tell":                {18, 1, 20 * second, time.Minute, conditions.OK},
+		"just enough":                    {19, 1, 20 * second, time.Minute, conditions.Warning},
+		"that was before the 15 minutes": {98, 20, 20 * second, 17 * time.Minute, conditions.OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, node := newStore(t), nodeNamed("A")
+			var all []transfer
+			for i := range c.fast + c.slow {
+				x := get(c.before+time.Duration(i)*time.Millisecond, 100*time.Millisecond)
+				if i >= c.fast {
+					x.took = c.took
+				}
+				x.piece = string(rune('A'+i%26)) + string(rune('A'+i/26))
+				all = append(all, x)
+			}
+			hear(t, s, node, 50, eventsOf(all...)...)
+			verdict := judged(t, s, concern.Watched{Node: node, Evidence: seeing()})
+			got := conditions.OK
+			for _, f := range verdict.Findings {
+				got = f.Severity
+				if f.Code != "latency_high" || f.History != node.History || f.Value < f.Threshold || !strings.Contains(f.Title, "A") || f.Message == "" {
+					t.Errorf("%+v", f)
+				}
+			}
+			if got != c.want || len(verdict.Findings) > 1 || len(verdict.Unseen) > 0 {
+				t.Errorf("%v, want %v; %+v", got, c.want, verdict)
+			}
+		})
+	}
+}
+
+// The debug port's figures are judged as the log's are.
+func TestSlowTransfersOfTheDebugPort(t *testing.T) {
+	s, node := newStore(t), nodeNamed("A")
+	old := noon.Add(-240 * time.Hour)
+	first, next := said(1000, 500*time.Second, 60*time.Second), said(2000, 2000*time.Second, 60*time.Second)
+	next.Sample.P99, next.Sample.Max = 12*time.Second, 20*time.Second
+	poll(t, s, node, 10*time.Minute, old, first)
+	poll(t, s, node, 5*time.Minute, old, next)
+	watched := concern.Watched{Node: node, Evidence: blind()}
+	watched.Debug = "http://localhost:5999"
+	if verdict := judged(t, s, watched); len(verdict.Findings) != 1 || verdict.Findings[0].Severity != conditions.Warning || len(verdict.Unseen) > 0 {
+		t.Errorf("%+v", verdict)
+	}
+}
+
+// A node that never told its durations is not judged, and not missed; one that did is.
+func TestWhatIsNotWatched(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*concern.Watched)
+		says   string
+	}{
+		"it tells them": {func(*concern.Watched) {}, ""},
+		"it never did":  {func(w *concern.Watched) { w.Evidence = blind() }, ""},
+		"not any more": {func(w *concern.Watched) {
+			w.Evidence = blind()
+			w.Evidence.Last[concern.StartLines] = noon.Add(-48 * time.Hour)
+		}, "does not say when a transfer begins"},
+		"a silent debug port": {func(w *concern.Watched) { w.Evidence, w.Debug = blind(), "http://localhost:5999" }, "has not answered yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			watched := concern.Watched{Node: nodeNamed("A"), Evidence: seeing()}
+			c.change(&watched)
+			verdict := judged(t, newStore(t), watched)
+			if len(verdict.Findings) > 0 || (len(verdict.Unseen) > 0) != (c.says != "") {
+				t.Fatalf("%+v", verdict)
+			}
+			for _, u := range verdict.Unseen {
+				if !strings.Contains(u.Why, c.says) || u.Code != "latency_high" {
+					t.Errorf("%+v", u)
+				}
+			}
+		})
+	}
+}
+
+func TestConditionsAreWhole(t *testing.T) {
+	for _, problem := range conditions.Check((latency.Concern{}).Conditions()) {
+		t.Error(problem)
+	}
+}

@@ -1,0 +1,85 @@
+package latency
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+)
+
+// How fine the durations of an answer are.
+const (
+	milliseconds = "milliseconds" // from the log, by when lines came
+	wholeSeconds = "seconds"      // from the log's own times
+	mixed        = "mixed"        // of both kinds
+	estimated    = "estimated"    // from the debug port, some of them at least
+)
+
+// resolution is how fine the durations are; "" where there are none.
+func (d *durations) resolution() string {
+	var all seenDurations
+	for _, seen := range d.seen {
+		all.logged, all.polled = all.logged || seen.logged, all.polled || seen.polled
+		all.count += seen.count
+		all.coarse += seen.coarse
+	}
+	switch {
+	case all.polled:
+		return estimated
+	case !all.logged:
+		return ""
+	case all.coarse == 0:
+		return milliseconds
+	case all.coarse >= all.count:
+		return wholeSeconds
+	}
+	return mixed
+}
+
+// notices say which nodes cannot be seen, what would change that, and how well the
+// others are.
+func (a *answer) notices(d *durations) []data.Notice {
+	var notices []data.Notice
+	say := func(severity data.NoticeSeverity, node concern.Watched, format string, args ...any) {
+		notices = append(notices, data.Notice{Severity: severity, Text: node.Name + ": " + fmt.Sprintf(format, args...)})
+	}
+	for _, node := range a.request.Watched {
+		seen := d.seen[node.Name]
+		if !node.Retired { // it is not expected to say anything
+			if why := unseen(node, a.request); why != "" {
+				say(data.NoticeSeverityWarning, node, "no latency: %s", why)
+			}
+		}
+		if seen == nil {
+			continue
+		}
+		if seen.logged && seen.coarse > 0 {
+			share := max(1, math.Round(100*seen.coarse/max(seen.count, seen.coarse)))
+			say(data.NoticeSeverityInfo, node, "%.0f %% of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written", share)
+		}
+		if seen.polled {
+			say(data.NoticeSeverityInfo, node, "from the debug port: counts and means are exact, percentiles are estimated from the node's own sample of its last thousand transfers; satellites are not told apart, nor repairs among uploads")
+		}
+		if seen.dropped > 0 {
+			say(data.NoticeSeverityInfo, node, "%.0f transfers began without an end in the log", seen.dropped)
+		}
+	}
+	return notices
+}
+
+// unseen is why a node's durations cannot be seen now and what would change that, or "".
+func unseen(node concern.Watched, request concern.Request) string {
+	why, mend := node.Evidence.Blind(concern.StartLines, request.Now)
+	if why == "" {
+		return ""
+	}
+	if node.Debug != "" {
+		return silent(node, request.Store, request.Settings.Poll.Status, request.Now)
+	}
+	if node.LogTrouble != "" {
+		why += ": " + node.LogTrouble
+	}
+	return why + "; " + mend + "; or set debug.addr there, and give its address as the node's debug port in the data source's settings"
+}

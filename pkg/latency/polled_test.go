@@ -1,0 +1,132 @@
+package latency_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/latency"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// said is what the debug port says: of downloads.
+func said(count int64, sum, highest time.Duration) storagenode.DurationFigures {
+	ms := time.Millisecond
+	return storagenode.DurationFigures{
+		Action: storagenode.Get, Count: count, Sum: sum, Max: highest,
+		Sample: storagenode.DurationSample{Min: 10 * ms, P10: 20 * ms, P50: 100 * ms, P90: 400 * ms, P99: 2000 * ms, Max: 3000 * ms},
+	}
+}
+
+func poll(t testing.TB, s *store.Store, node concern.Node, before time.Duration, started time.Time, figures ...storagenode.DurationFigures) {
+	t.Helper()
+	batch := &store.Batch{}
+	p := concern.Poll{At: noon.Add(-before), Debug: &storagenode.DebugMetrics{Durations: figures}, Status: &storagenode.Status{StartedAt: started}}
+	if err := (latency.Concern{}).Record(node, p, s, batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Record(batch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheDebugPort(t *testing.T) {
+	old, second := noon.Add(-240*time.Hour), time.Second
+	type step struct {
+		before  time.Duration
+		started time.Time
+		figures storagenode.DurationFigures
+	}
+	for name, c := range map[string]struct {
+		steps []step
+		count float64
+		mean  float64
+	}{
+		"the difference counts":               {[]step{{10 * time.Minute, old, said(1000, 500*second, 60*second)}, {5 * time.Minute, old, said(1200, 540*second, 60*second)}}, 200, 0.2},
+		"one answer says nothing":             {[]step{{5 * time.Minute, old, said(1000, 500*second, 60*second)}}, 0, 0},
+		"but for a process that just began":   {[]step{{5 * time.Minute, noon.Add(-time.Hour), said(100, 30*second, 60*second)}}, 100, 0.3},
+		"nothing came":                        {[]step{{10 * time.Minute, old, said(1000, 500*second, 60*second)}, {5 * time.Minute, old, said(1000, 500*second, 60*second)}}, 0, 0},
+		"a restart in between":                {[]step{{10 * time.Minute, old, said(1000, 500*second, 60*second)}, {5 * time.Minute, noon.Add(-7 * time.Minute), said(50, 10*second, 4*second)}}, 50, 0.2},
+		"a restart that the API does not say": {[]step{{10 * time.Minute, old, said(1000, 500*second, 60*second)}, {5 * time.Minute, old, said(50, 10*second, 4*second)}}, 50, 0.2},
+		"a long pause":                        {[]step{{10 * time.Hour, old, said(1000, 500*second, 60*second)}, {5 * time.Minute, old, said(9000, 900*second, 60*second)}}, 0, 0},
+		"very many":                           {[]step{{10 * time.Minute, old, said(0, 0, 0)}, {5 * time.Minute, old, said(123_457, 24691400*time.Millisecond, 60*second)}}, 123_457, 0.2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, node := newStore(t), nodeNamed("A")
+			for _, step := range c.steps {
+				poll(t, s, node, step.before, step.started, step.figures)
+			}
+			request := asking(s, concern.Instant, []string{"count", "mean_seconds"}, node)
+			request.From = noon.Add(-9 * time.Minute)
+			request.Watched[0].Evidence, request.Watched[0].Debug = blind(), "http://localhost:5999"
+			frames := answered(t, request)
+			got := instantsOf(t, frames)
+			want := map[string]float64{"count{action=GET, node=A}": c.count, "mean_seconds{action=GET, node=A}": c.mean}
+			if c.count == 0 {
+				want = map[string]float64{}
+			} else if texts := strings.Join(notices(frames), "\n"); !strings.HasPrefix(texts, "info: A: from the debug port: counts and means are exact, percentiles are estimated") {
+				t.Errorf("notices %q", texts)
+			}
+			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-4 })); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The node's sample gives the percentiles, and what is the slowest ever is among them.
+func TestPercentilesOfTheDebugPort(t *testing.T) {
+	s, node := newStore(t), nodeNamed("A")
+	old := noon.Add(-240 * time.Hour)
+	poll(t, s, node, 10*time.Minute, old, said(1000, 500*time.Second, 60*time.Second))
+	poll(t, s, node, 5*time.Minute, old, said(2000, 700*time.Second, 70*time.Second))
+	got := instantsOf(t, answered(t, asking(s, concern.Instant, nil, node)))
+	for metric, want := range map[string]float64{"count": 1000, "mean_seconds": 0.2, "p50_seconds": 0.1, "p90_seconds": 0.4, "p99_seconds": 2, "max_seconds": 70} {
+		if v := got[metric+"{action=GET, node=A}"]; math.Abs(v-want) > bound*want {
+			t.Errorf("%s is %v, want %v", metric, v, want)
+		}
+	}
+}
+
+// Where the log tells the same, it counts, and nothing twice; where it tells next to
+// nothing of it, the debug port does.
+func TestLogAndDebugPort(t *testing.T) {
+	old := noon.Add(-240 * time.Hour)
+	for logged, want := range map[int]float64{0: 100, 10: 100, 90: 90, 110: 110} {
+		s, node := newStore(t), nodeNamed("A")
+		poll(t, s, node, 15*time.Minute, old, said(1000, 500*time.Second, 60*time.Second))
+		poll(t, s, node, 5*time.Minute, old, said(1100, 520*time.Second, 60*time.Second))
+		var all []transfer
+		for i := range logged {
+			x := get(6*time.Minute+time.Duration(i)*time.Millisecond, 200*time.Millisecond)
+			x.piece = string(rune('A' + i))
+			all = append(all, x)
+		}
+		hear(t, s, node, 1000, eventsOf(all...)...)
+		request := asking(s, concern.TimeSeries, []string{"count"}, node)
+		request.Step = 10 * time.Minute
+		if got := seriesOf(t, answered(t, request))["count{action=GET, node=A}"][10]; got != want {
+			t.Errorf("%d in the log: %v, want %v", logged, got, want)
+		}
+	}
+}
+
+// The debug port does not say whose a transfer is.
+func TestSatellitesOfTheDebugPort(t *testing.T) {
+	s, node := newStore(t), nodeNamed("A")
+	poll(t, s, node, 5*time.Minute, noon.Add(-time.Hour), said(100, 20*time.Second, time.Second))
+	request := asking(s, concern.Instant, []string{"count"}, node)
+	request.Query.GroupBy = []string{"satellite"}
+	if diff := cmp.Diff(map[string]float64{"count{satellite=all}": 100}, instantsOf(t, answered(t, request))); diff != "" {
+		t.Error(diff)
+	}
+	request.Query.Satellites = []string{"us1"}
+	if got := instantsOf(t, answered(t, request)); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}

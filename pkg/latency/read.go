@@ -1,0 +1,203 @@
+package latency
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+)
+
+// tier is in which steps durations are kept, and for how long.
+type tier struct {
+	group string
+	step  time.Duration
+	keep  time.Duration
+}
+
+func tiers(r settings.Retention) []tier {
+	return []tier{{name, time.Minute, r.Minutes}, {name, hour, r.TenMinutes}, {later, quarterDay, r.Sizes}, {later, day, r.Hours}}
+}
+
+// serving is the tier that serves a range which begins so long ago: the coarsest that is
+// fine enough, because reading it costs least.
+func serving(r settings.Retention, age, step time.Duration) tier {
+	all := tiers(r)
+	at := slices.IndexFunc(all, func(t tier) bool { return t.keep >= age })
+	if at < 0 {
+		return all[len(all)-1]
+	}
+	for i := at + 1; i < len(all); i++ {
+		if all[i].step <= step && all[i].keep >= age {
+			at = i
+		}
+	}
+	return all[at]
+}
+
+// durations are what is known of each step of a range, by group.
+type durations struct {
+	times  []int64 // where the steps begin, milliseconds UTC
+	groups map[group][]*store.Histogram
+	seen   map[string]*seenDurations // by node
+}
+
+// seenDurations say how well the durations of a node are known.
+type seenDurations struct {
+	logged, polled  bool
+	coarse, dropped float64
+	count           float64 // of the log
+}
+
+// read reads the selected transfers of all nodes in steps.
+func (a *answer) read(ctx context.Context, step time.Duration) (*durations, error) {
+	from := serving(a.request.Settings.Retention, a.request.Now.Sub(a.request.From), step)
+	step = max((step+from.step-1)/from.step*from.step, from.step)
+	length := step.Milliseconds()
+	r := store.Range{
+		From: floorDiv(a.request.From.UnixMilli(), length) * length,
+		// The last step is read to its end.
+		To:   floorDiv(a.request.To.UnixMilli(), length)*length + length - 1,
+		Step: length,
+	}
+	d := &durations{groups: map[group][]*store.Histogram{}, seen: map[string]*seenDurations{}}
+	for at := r.From; at <= r.To; at += length {
+		d.times = append(d.times, at)
+	}
+	for _, node := range a.request.Watched {
+		r.Group = node.StoredAs(from.group)
+		if err := a.readNode(ctx, d, node, r); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// both are the durations of one group and node, by source.
+type both struct{ logged, polled []*store.Histogram }
+
+func (a *answer) readNode(ctx context.Context, d *durations, node concern.Watched, r store.Range) error {
+	seen := &seenDurations{}
+	d.seen[node.Name] = seen
+	r.Columns = a.selects
+	names := map[store.Column]store.Column{}
+	result, err := a.request.Store.Histograms(ctx, r, func(column store.Column) store.Column {
+		into, ok := names[column]
+		if !ok {
+			g := a.grouped(node.Name, column.Label(satelliteLabel), column.Label(actionLabel))
+			into = newColumn(column.Metric(), g.satellite, g.action)
+			names[column] = into
+		}
+		return into
+	})
+	if err != nil {
+		return err
+	}
+	groups := map[group]*both{}
+	for i, column := range result.Columns {
+		g := a.grouped(node.Name, column.Label(satelliteLabel), column.Label(actionLabel))
+		of := groups[g]
+		if of == nil {
+			of = &both{}
+			groups[g] = of
+		}
+		if column.Metric() == loggedColumn {
+			of.logged = result.Values[i]
+		} else {
+			of.polled = result.Values[i]
+		}
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	fromLog := sources(groups, len(d.times))
+	for g, of := range groups {
+		into := d.groups[g]
+		if into == nil {
+			into = make([]*store.Histogram, len(d.times))
+			d.groups[g] = into
+		}
+		for i := range into {
+			values := of.polled
+			if fromLog[i] {
+				values = of.logged
+			}
+			if values == nil || values[i] == nil {
+				continue
+			}
+			seen.logged, seen.polled = seen.logged || fromLog[i], seen.polled || !fromLog[i]
+			if into[i] == nil {
+				into[i] = values[i] // it is nobody else's
+			} else {
+				into[i].Merge(values[i])
+			}
+		}
+	}
+	return a.readNumbers(ctx, seen, r)
+}
+
+// logTells says whether the log is the better source: it tells more, but where it has
+// little of what the debug port counted, the node does not write starts, or not all the
+// time.
+func logTells(logged, polled int64) bool { return logged > 0 && 2*logged >= polled }
+
+// sources says for each step whether the log is taken.
+func sources(groups map[group]*both, n int) []bool {
+	logged, polled := make([]int64, n), make([]int64, n)
+	for _, of := range groups {
+		for i := range n {
+			if of.logged != nil && of.logged[i] != nil {
+				logged[i] += int64(of.logged[i].Count())
+			}
+			if of.polled != nil && of.polled[i] != nil {
+				polled[i] += int64(of.polled[i].Count())
+			}
+		}
+	}
+	fromLog := make([]bool, n)
+	for i := range n {
+		fromLog[i] = logTells(logged[i], polled[i])
+	}
+	return fromLog
+}
+
+// readNumbers reads how well the durations of the log are known.
+func (a *answer) readNumbers(ctx context.Context, seen *seenDurations, r store.Range) error {
+	r.Aggregate = store.Sum
+	logged := sourceColumn(countColumn, loggedColumn)
+	r.Columns = func(column store.Column) bool {
+		return column == coarseColumn || column == droppedColumn || column == logged
+	}
+	result, err := a.request.Store.Read(ctx, r)
+	if err != nil {
+		return err
+	}
+	for i, column := range result.Columns {
+		sum := 0.0
+		for _, v := range result.Values[i] {
+			if v == v {
+				sum += v
+			}
+		}
+		switch column {
+		case coarseColumn:
+			seen.coarse = sum
+		case droppedColumn:
+			seen.dropped = sum
+		default:
+			seen.count = sum
+		}
+	}
+	return nil
+}
+
+// selects says whether the query asks for a histogram's satellite and action.
+func (a *answer) selects(column store.Column) bool {
+	satellite := column.Label(satelliteLabel)
+	if satellite == "" && len(a.request.Query.Satellites) > 0 {
+		return a.satellites.Matches(allSatellites) // the debug port does not tell them apart
+	}
+	return a.wantsSatellite(satellite) && a.actions.Matches(column.Label(actionLabel))
+}
