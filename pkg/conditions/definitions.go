@@ -82,7 +82,7 @@ func (d Definition) short() string {
 }
 
 // whereItIs are the parts of a title that name a node or a satellite.
-var whereItIs = regexp.MustCompile(`(?:\s(?:on|of|from|at|for|with))?\s*\{(?:satellite|node)\}`)
+var whereItIs = regexp.MustCompile(`(?:\s(?:on|of|from|at|for|with|to))?\s*\{(?:satellite|node)\}`)
 
 // The table of conditions in the documentation stands between these.
 const (

@@ -294,7 +294,7 @@ func TestVerdict(t *testing.T) {
 			w.find(found("down", warning, "A", us1), found("down", critical, "B", ""), found("disqualified", info, "A", us1))
 			w.miss("hA", "audit_failed")
 			w.evaluate()
-		}, "AB", "2 problems: Title of down on B, in maintenance, Title of down on A (us1). Not watching everything at 1 of 2: A (no log)", "3 1 1 1 1"},
+		}, "AB", "2 problems: Title of down on B, in maintenance, Title of down on A (us1). Not watching everything at 1 of 2: A", "3 1 1 1 1"},
 		{"many problems", func(w *world) {
 			var all []conditions.Finding
 			for _, node := range w.nodes {
@@ -302,7 +302,11 @@ func TestVerdict(t *testing.T) {
 			}
 			w.find(all...)
 			w.evaluate()
-		}, "ABCDEFGH", "8 problems: Title of down on A, Title of down on B, Title of down on C, Title of down on D, Title of down on E and 3 more", "3 8 0 0 0"},
+		}, "ABCDEFGH", "8 problems: Title of down on A, Title of down on B, Title of down on C and 5 more", "3 8 0 0 0"},
+		{"one problem with several satellites", func(w *world) {
+			w.find(found("down", critical, "A", us1), found("down", critical, "A", eu1), found("disqualified", warning, "A", us1))
+			w.evaluate()
+		}, "A", "3 problems: Title of down on A (us1, eu1), Title of disqualified on A (us1)", "3 2 1 0 0"},
 		{"the monitor itself", func(w *world) { w.judge.panics = "oh"; w.evaluate() }, "A",
 			"1 problem: The monitor does not collect. Not watching: the judge conditions_test failed: an error in the plugin: oh", "3 1 0 0 1"},
 		{"muted", func(w *world) {
@@ -315,7 +319,7 @@ func TestVerdict(t *testing.T) {
 	// The node to look at first.
 	gravest := map[string]string{
 		"a new node": "C", "not judged yet": "A", "judged long ago": "A", "a part is not watched": "B", "a note, and a part is not watched": "A",
-		"a problem": "A", "problems": "B", "many problems": "A",
+		"a problem": "A", "problems": "B", "many problems": "A", "one problem with several satellites": "A",
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

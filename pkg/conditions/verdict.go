@@ -7,6 +7,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
 )
 
@@ -65,16 +66,13 @@ func (a answer) summarize(rows []row) summary {
 		}
 	}
 	slices.SortStableFunc(problems, func(x, y row) int { return int(y.severity - x.severity) })
-	blind := describe(gaps, active, len(a.table.definitions)-len(ownDefinitions))
+	conditions := len(a.table.definitions) - len(ownDefinitions)
+	blind := describe(gaps, active, conditions, true)
 	switch {
 	case len(problems) > 0:
 		s.severity, s.gravest = problems[0].severity, problems[0].node.Name
-		words := make([]string, len(problems))
-		for i, r := range problems {
-			words[i] = a.where(r)
-		}
-		s.text = plural(len(problems), "problem", "problems") + ": " + some(words, 5)
-		if blind != "" {
+		s.text = plural(len(problems), "problem", "problems") + ": " + a.name(problems)
+		if blind := describe(gaps, active, conditions, false); blind != "" {
 			s.text += ". " + blind
 		}
 	case active == 0:
@@ -93,14 +91,52 @@ func (a answer) summarize(rows []row) summary {
 	return s
 }
 
+// namedProblems is how many problems the verdict names: it is to be read at a glance.
+const namedProblems = 3
+
+// name names the first problems, those of one node with several satellites as one: "Low
+// Online Score on node3 (us1, eu1)".
+func (a answer) name(problems []row) string {
+	type of struct {
+		node *concern.Watched
+		code string
+	}
+	var named []of
+	satellites := map[of][]string{}
+	first := map[of]row{}
+	for _, r := range problems {
+		at := of{r.node, r.definition.Code}
+		if _, ok := first[at]; !ok {
+			first[at], named = r, append(named, at)
+		}
+		if r.satellite != "" {
+			satellites[at] = append(satellites[at], satelliteName(r.satellite))
+		}
+	}
+	var words []string
+	left := len(problems)
+	for _, at := range named[:min(len(named), namedProblems)] {
+		words = append(words, a.where(first[at], satellites[at]))
+		left -= max(len(satellites[at]), 1)
+	}
+	text := strings.Join(words, ", ")
+	if left > 0 {
+		text += fmt.Sprintf(" and %d more", left)
+	}
+	return text
+}
+
 // where names a problem: "Node Suspended on node3 (us1)".
-func (a answer) where(r row) string {
+func (a answer) where(r row, satellites []string) string {
 	text := r.definition.short()
 	if r.node.Name != "" {
 		text += " on " + r.node.Name
 	}
-	if r.satellite != "" {
-		text += " (" + satelliteName(r.satellite) + ")"
+	switch {
+	case len(satellites) > 2:
+		text += fmt.Sprintf(" (%d satellites)", len(satellites))
+	case len(satellites) > 0:
+		text += " (" + strings.Join(satellites, ", ") + ")"
 	}
 	if inMaintenance(r.node.Node, a.Now) {
 		text += ", in maintenance"
@@ -132,22 +168,25 @@ func (a answer) gaps(rows []row) (gaps []gap, active int) {
 }
 
 // brief names the node and the reason, without the reason's details: the table has them.
-func (g gap) brief() string {
+func (g gap) brief(reasons bool) string {
+	if !reasons {
+		return g.node
+	}
 	why, _, _ := strings.Cut(g.why, ": ")
 	return g.node + " (" + why + ")"
 }
 
 // describe says what is not watched: nodes of which none of so many conditions is, and nodes of
-// which only a part is.
-func describe(gaps []gap, active, conditions int) string {
+// which only a part is, and explains it.
+func describe(gaps []gap, active, conditions int, explain bool) string {
 	var whole, part []string
 	reasons := map[string]bool{}
 	for _, g := range gaps {
 		reasons[g.why] = true
 		if g.missing >= conditions {
-			whole = append(whole, g.brief())
+			whole = append(whole, g.brief(explain))
 		} else {
-			part = append(part, g.brief())
+			part = append(part, g.brief(explain))
 		}
 	}
 	if len(whole) == active && len(reasons) == 1 && active > 0 {
