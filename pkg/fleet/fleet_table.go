@@ -130,6 +130,9 @@ func (f *Fleet) members(ctx context.Context, request concern.Request, nodes *dat
 		node := byName[textAt(nodes, "node_name", i)]
 		m := &member{node: node, row: i, judged: judgements[node.Name], moved: moved[node.Name]}
 		m.judged.retired = node.Retired
+		if node.State == concern.Unreachable && m.judged.severity < float64(conditions.Warning) && !node.Retired {
+			m.judged.title = "Unreachable" // it becomes a problem when it lasts
+		}
 		if m.standing, err = budgetsOf(request, node); err != nil {
 			return nil, err
 		}

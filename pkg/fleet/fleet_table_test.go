@@ -95,6 +95,19 @@ func TestFleetTableComposesTheOthers(t *testing.T) {
 	}
 }
 
+// Before anything came, it is said since when it is waited for.
+func TestOverviewOfNothingYet(t *testing.T) {
+	f := configure(t, newRegistry(t, "", nil), seldom(at("bad", newNode(t, replay.FaultHTML()))))
+	hasState(t, f, "bad", concern.Unreachable)
+	overview := ask(t, f, `{"queryType":"overview"}`)[0]
+	if got := cell(overview, "failed_audits_left_of", 0); !strings.HasPrefix(got, "collecting since ") || !strings.HasSuffix(got, " UTC, no scores yet") {
+		t.Errorf("failed audits left of %q", got)
+	}
+	if got := cell(overview, "nodes_text", 0); got != "0 of 1 up, missing: bad" {
+		t.Errorf("nodes: %q", got)
+	}
+}
+
 func TestOverview(t *testing.T) {
 	risk := newNode(t, degraded(t, idY))
 	bad := newNode(t, replay.FaultHTML())

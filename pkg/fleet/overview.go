@@ -55,9 +55,9 @@ func (f *Fleet) overview(request concern.Request) (data.Frames, error) {
 		severity("nodes_severity", reach.severity),
 		text("nodes_text", reach.text),
 		left("failed_audits_left", audits),
-		text("failed_audits_left_of", audits.orSay("no scores yet")),
+		text("failed_audits_left_of", audits.orSay(noScores(active))),
 		left("downtime_left_seconds", downtime),
-		text("downtime_left_of", downtime.orSay("no scores yet")),
+		text("downtime_left_of", downtime.orSay(noScores(active))),
 		severity("watch_severity", watch.severity),
 		text("watch_text", watch.text),
 	)}, nil
@@ -68,6 +68,20 @@ func (l least) orSay(otherwise string) string {
 		return otherwise
 	}
 	return l.satellite
+}
+
+// noScores says since when scores are waited for.
+func noScores(active []concern.Watched) string {
+	since := time.Time{}
+	for _, node := range active {
+		if since.IsZero() || node.Since.Before(since) {
+			since = node.Since
+		}
+	}
+	if since.IsZero() {
+		return "no scores yet"
+	}
+	return "collecting since " + since.UTC().Format("15:04 UTC") + ", no scores yet"
 }
 
 // oldScores says of when scores are that are not of now.
