@@ -19,10 +19,12 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/capacity"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/heartbeat"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/journal"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/latency"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/presence"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
@@ -39,6 +41,8 @@ var watching = []concern.Concern{
 	traffic.Concern{},
 	journal.Concern{},
 	upkeep.Concern{},
+	latency.Concern{},
+	capacity.Concern{},
 }
 
 // concerns are those, and what answers for the conditions that they raise.
