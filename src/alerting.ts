@@ -1,3 +1,5 @@
+import { config } from '@grafana/runtime';
+
 import pluginJson from '../plugin.json';
 import { base, errorText, send } from './backend';
 
@@ -69,11 +71,18 @@ const PROVISIONING = '/api/v1/provisioning';
 /** A new Grafana has a contact point that sends to this address, which reaches nobody. */
 const NOBODY = 'example@email.com';
 
+const ALERTING_OFF = 'alerting is switched off in this Grafana, so nobody will be told';
+
+/** Grafana can run without its alerting. */
+export function isAlertingOff(): boolean {
+  return config.unifiedAlertingEnabled === false;
+}
+
 export async function fetchAlerting(uid: string): Promise<AlertingStatus> {
-  const alertingOff = 'alerting is switched off in this Grafana';
+  const off = isAlertingOff();
   const [rules, contactPoints, dashboards] = await Promise.all([
-    told(fetchRulesStatus(uid), alertingOff),
-    told(fetchContactPoints(), alertingOff),
+    off ? { why: ALERTING_OFF } : told(fetchRulesStatus(uid), ALERTING_OFF),
+    off ? { why: ALERTING_OFF } : told(fetchContactPoints(), ALERTING_OFF),
     told(fetchDashboards(), 'this Grafana does not know the plugin’s dashboards'),
   ]);
   return { rules, contactPoints, dashboards };
@@ -139,7 +148,7 @@ export async function installRules(uid: string): Promise<number> {
     }
     return groups.reduce((sum, { rules }) => sum + rules.length, 0);
   } catch (error) {
-    throw new Error(reasonOf(error, 'alerting is switched off in this Grafana'));
+    throw new Error(reasonOf(error, ALERTING_OFF));
   }
 }
 

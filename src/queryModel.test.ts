@@ -43,6 +43,7 @@ describe('queryText', () => {
       'Conditions · failed audit, log silent · all nodes · all satellites · severity',
       { queryType: 'conditions', kinds: ['audit_failed', 'log_silent'] },
     ],
+    ['Live · traffic', { queryType: 'live', kinds: ['traffic'], nodes: ['attic-1'] }],
     ['Live · log · attic-1', { queryType: 'live', kinds: ['log'], nodes: ['attic-1'] }],
     ['Unknown query type "weather"', { queryType: 'weather' as never }],
   ])('reads "%s"', (text, part) => {

@@ -201,7 +201,9 @@ export function queryText(query: StorjQuery): string {
   if (query.kinds?.length) {
     parts.push(listText(small(named('kinds')), ''));
   }
-  parts.push(listText(query.nodes, 'all nodes'));
+  if (usesNodes(query)) {
+    parts.push(listText(query.nodes, 'all nodes'));
+  }
   if (type.satellites) {
     parts.push(listText(query.satellites, 'all satellites'));
   }
@@ -222,6 +224,11 @@ export function queryText(query: StorjQuery): string {
 /** The table of reputation has every column; that of traffic has the chosen ones. */
 export function usesMetrics(type: QueryTypeChoice, format: QueryFormat): boolean {
   return type.metrics.length > 0 && !(type.value === 'reputation' && format === 'table');
+}
+
+/** Of the live streams only a log is one of each node; what a variable or a pattern stands for may be it. */
+export function usesNodes(query: StorjQuery): boolean {
+  return query.queryType !== 'live' || Boolean(query.kinds?.some((kind) => kind === 'log' || /^[$/[]/.test(kind)));
 }
 
 function listText(list: string[] | undefined, all: string): string {

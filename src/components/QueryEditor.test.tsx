@@ -188,9 +188,12 @@ describe('the lists of a type', () => {
   it('say that a live query wants a stream', async () => {
     const { user, last } = await open({ queryType: 'live' });
     expect(screen.getByText(/Choose a stream: nothing/)).toBeInTheDocument();
+    expect(screen.queryByText('Nodes')).not.toBeInTheDocument();
     await user.click(screen.getByRole('combobox', { name: 'Stream' }));
     await user.click(await screen.findByRole('option', { name: /^Log/ }));
     expect(last().kinds).toEqual(['log']);
+    // Only a log is one of each node.
+    expect(screen.getByRole('combobox', { name: 'Nodes' })).toBeInTheDocument();
     expect(screen.queryByText(/Choose a stream: nothing/)).not.toBeInTheDocument();
   });
 

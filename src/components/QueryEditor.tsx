@@ -16,6 +16,7 @@ import {
   type QueryTypeChoice,
   queryTypeOf,
   usesMetrics,
+  usesNodes,
   withQueryType,
   worseWhenLow,
 } from '../queryModel';
@@ -29,7 +30,7 @@ type Props = QueryEditorProps<StorjDataSource, StorjQuery, StorjOptions> & {
   forAnnotations?: boolean;
 };
 
-const WIDTHS: Partial<Record<KnownList, number>> = { metrics: 400, kinds: 400 };
+const WIDTHS: Partial<Record<KnownList, number>> = { metrics: 340, kinds: 340 };
 
 /** What an alert rule cannot do with a format, and what to do instead. */
 const NOT_FOR_ALERTS: Partial<Record<QueryFormat, { title: string; text: string }>> = {
@@ -86,7 +87,7 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
   return (
     <Stack direction="column" gap={0.5}>
       <EditorRow>
-        <LabelledField label="Query type" inputId={`${id}-type`} width={200}>
+        <LabelledField label="Query type" inputId={`${id}-type`} width={220}>
           <Combobox
             id={`${id}-type`}
             options={types.map(({ value, label, description }) => ({ value, label, description }))}
@@ -115,22 +116,24 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
         )}
       </EditorRow>
       <EditorRow>
-        <LabelledField
-          label="Nodes"
-          inputId={`${id}-nodes`}
-          width={260}
-          tooltip="Names, variables, or a regular expression between slashes, such as /^attic-/."
-        >
-          <NamePicker
-            id={`${id}-nodes`}
-            labelId={labelIdOf(`${id}-nodes`)}
-            value={query.nodes}
-            onChange={(nodes) => change({ ...query, nodes })}
-            load={loadNodes}
-            variables={datasource.variableNames}
-            placeholder="All nodes"
-          />
-        </LabelledField>
+        {usesNodes(query) && (
+          <LabelledField
+            label="Nodes"
+            inputId={`${id}-nodes`}
+            width={260}
+            tooltip="Names, variables, or a regular expression between slashes, such as /^attic-/."
+          >
+            <NamePicker
+              id={`${id}-nodes`}
+              labelId={labelIdOf(`${id}-nodes`)}
+              value={query.nodes}
+              onChange={(nodes) => change({ ...query, nodes })}
+              load={loadNodes}
+              variables={datasource.variableNames}
+              placeholder="All nodes"
+            />
+          </LabelledField>
+        )}
         {type?.satellites && (
           <LabelledField
             label="Satellites"

@@ -5,7 +5,14 @@ import { ConfigSection } from '@grafana/plugin-ui';
 import { config } from '@grafana/runtime';
 import { Alert, Button, Combobox, ConfirmModal, Field, Icon, Input, Spinner, useStyles2 } from '@grafana/ui';
 
-import { type AlertingStatus, importDashboards, installRules, sendTestAlert, type Told } from '../../alerting';
+import {
+  type AlertingStatus,
+  importDashboards,
+  installRules,
+  isAlertingOff,
+  sendTestAlert,
+  type Told,
+} from '../../alerting';
 import { errorText } from '../../backend';
 import { FLAPPING, withKey } from '../../settings';
 import { type CheckStatus } from '../../types';
@@ -145,7 +152,7 @@ export function AlertsSection({ id, jsonData, readOnly, set, uid, dataSource, na
       <div className={styles.buttons}>
         <Button
           icon={icon('rules', 'bell')}
-          disabled={doing !== undefined || rules?.fromFile}
+          disabled={doing !== undefined || rules?.fromFile || isAlertingOff()}
           onClick={() => (rules && rules.installed > 0 ? setConfirm('rules') : install())}
         >
           Install or update alert rules
@@ -344,6 +351,8 @@ const getStyles = (theme: GrafanaTheme2) => ({
     gap: theme.spacing(1),
     marginBottom: theme.spacing(2),
     li: { display: 'flex', gap: theme.spacing(1), alignItems: 'flex-start', overflowWrap: 'anywhere' },
+    // Else a link in a text is told from it by its colour alone.
+    a: { textDecoration: 'underline' },
   }),
   buttons: css({ display: 'flex', flexWrap: 'wrap', gap: theme.spacing(1), marginBottom: theme.spacing(2) }),
   test: css({

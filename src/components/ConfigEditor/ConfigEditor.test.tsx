@@ -1,7 +1,7 @@
 import { act, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { type ComponentProps, useState } from 'react';
-import { type BackendSrv, setBackendSrv } from '@grafana/runtime';
+import { type BackendSrv, config, setBackendSrv } from '@grafana/runtime';
 import { of, Subject, throwError } from 'rxjs';
 
 import { type Check, type NodeEntry, type StorjOptions } from '../../types';
@@ -33,6 +33,7 @@ beforeEach(() => {
   health = () => of({ data: { status: 'OK', details: { checks: CHECKS } } });
   specs = () => of({ data: { nodes: [], problems: [] } });
   grafana = () => undefined;
+  config.unifiedAlertingEnabled = true;
   fetch.mockReset();
   fetch.mockImplementation((request: Request) => {
     const { url, data } = request;
@@ -623,10 +624,18 @@ describe('alerting', () => {
     const { user } = await open();
     expect(state().getByText(/cannot be seen: you are not allowed to; an admin/)).toBeInTheDocument();
     expect(state().getByText(/cannot be seen: alerting is switched off in this Grafana/)).toBeInTheDocument();
-    expect(screen.queryByText(/nobody will be told/)).not.toBeInTheDocument();
+    expect(screen.queryByText(/No alert rule uses this data source/)).not.toBeInTheDocument();
     await user.click(screen.getByRole('button', { name: 'Install or update alert rules' }));
     expect(await screen.findByText('The alert rules could not be installed')).toBeInTheDocument();
     expect(screen.getByText('you are not allowed to; an admin of the organisation is')).toBeInTheDocument();
+  });
+
+  it('asks for no rules where Grafana runs without its alerting', async () => {
+    config.unifiedAlertingEnabled = false;
+    await open();
+    expect(state().getAllByText(/alerting is switched off in this Grafana, so nobody will be told/)).toHaveLength(2);
+    expect(screen.getByRole('button', { name: 'Install or update alert rules' })).toBeDisabled();
+    expect(fetch.mock.calls.some(([{ url }]) => url.includes('provisioning'))).toBe(false);
   });
 
   it('imports the dashboards that are missing, and asks before it replaces any', async () => {

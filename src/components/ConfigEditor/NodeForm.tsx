@@ -169,11 +169,7 @@ export function NodeForm({ uid, node, otherNames, apiPort, thresholds, notice, o
                 onChange={({ currentTarget }) => setLog({ ...source, container: currentTarget.value })}
               />
             </Field>
-            <Field
-              label="Docker daemon"
-              description="Only for another than the default one."
-              htmlFor={`${id}-daemon`}
-            >
+            <Field label="Docker daemon" description="Only for another than the default one." htmlFor={`${id}-daemon`}>
               <Input
                 id={`${id}-daemon`}
                 value={source.daemon}
