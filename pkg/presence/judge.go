@@ -178,8 +178,9 @@ func (s *subject) withoutLog(code string) conditions.Unseen {
 	return conditions.Unseen{Code: code, History: s.History, Why: whyNoLog, Gone: true}
 }
 
-// behindBytes is more than is unread for a moment while lines come.
-const behindBytes = 64 << 10
+// behindBytes is more than the rest of a line that was not written to its end. It is little: a
+// node with little to do writes as much in a day.
+const behindBytes = 4 << 10
 
 const (
 	whyNoLog = "this node has no log here: give its log in the data source's settings"
