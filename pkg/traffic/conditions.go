@@ -30,9 +30,9 @@ const (
 	rejectedMuch  = 50
 	rejectedHours = 6
 
-	// behindBytes is more than is unread for a moment while lines come, and quietLog how long
+	// behindBytes is more than the rest of an unfinished line, and quietLog how long
 	// a log may pause and still count as moving.
-	behindBytes = 64 << 10
+	behindBytes = 4 << 10
 	quietLog    = 5 * time.Minute
 )
 

@@ -288,12 +288,12 @@ func TestConditions(t *testing.T) {
 		{"a log that cannot be read", func(w *watch) { w.usual(); w.node.LogTrouble = "permission denied" }, unseen, []string{"permission denied"}},
 		{"a log that is behind", func(w *watch) {
 			w.usual()
-			w.node.LogBehind = 65 << 10
+			w.node.LogBehind = 4<<10 + 1
 			w.node.Evidence.Last[concern.AnyLine] = noon.Add(-6 * time.Minute)
 		}, unseen, []string{"still being read"}},
 		{"a log that is nearly read", func(w *watch) {
 			w.usual()
-			w.node.LogBehind = 64 << 10
+			w.node.LogBehind = 4 << 10
 			w.node.Evidence.Last[concern.AnyLine] = noon.Add(-6 * time.Minute)
 		}, noTraffic, nil},
 		{"nothing collects", func(w *watch) { w.usual(); w.node.State = concern.Stopped }, unseen, []string{"collecting is stopped"}},

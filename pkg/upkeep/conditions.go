@@ -75,9 +75,9 @@ func unread(node concern.Watched, now time.Time) string {
 }
 
 const (
-	// behindBytes is more than is unread for a moment while lines come, and quietLog how long
+	// behindBytes is more than the rest of an unfinished line, and quietLog how long
 	// a log may pause and still count as moving.
-	behindBytes = 64 << 10
+	behindBytes = 4 << 10
 	quietLog    = 5 * time.Minute
 )
 

@@ -232,7 +232,7 @@ func TestOrdersFailing(t *testing.T) {
 		{"a log without a line", func(*sender) {}, "not watched", []string{"no line"}},
 		{"a log of fatal lines", func(s *sender) { s.otherLine(0); s.node.Evidence.Level = storagenode.Fatal }, "not watched", []string{"no line below FATAL"}},
 		{"a log that cannot be read", func(s *sender) { s.fails(41*hour, 0, us1); s.node.LogTrouble = "permission denied" }, "not watched", []string{"permission denied"}},
-		{"a log that is behind", func(s *sender) { s.fails(41*hour, hour, us1); s.node.LogBehind = 65 << 10 }, "not watched", []string{"still being read"}},
+		{"a log that is behind", func(s *sender) { s.fails(41*hour, hour, us1); s.node.LogBehind = 4<<10 + 1 }, "not watched", []string{"still being read"}},
 	} {
 		for _, every := range []int{1, 3, 1000} {
 			t.Run(fmt.Sprint(c.name, " flushed after ", every), func(t *testing.T) {
