@@ -221,7 +221,11 @@ func TestOrdersFailing(t *testing.T) {
 			s.fails(49*hour, 0, us1)
 			s.lines = append(s.lines, s.lines...)
 		}, "critical us1", []string{"50 times", "2026-11-20 21:30 UTC"}},
-		{"older failures that are read later", func(s *sender) { s.settles(2*time.Minute, 2*time.Minute, us1); s.words = onlyErrors; s.fails(41*hour, hour, us1) }, "", nil},
+		{"older failures that are read later", func(s *sender) {
+			s.settles(2*time.Minute, 2*time.Minute, us1)
+			s.words = onlyErrors
+			s.fails(41*hour, hour, us1)
+		}, "", nil},
 		{"a log of errors", func(s *sender) {
 			s.words = onlyErrors
 			s.node.Evidence.Level = storagenode.Error
