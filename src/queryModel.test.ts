@@ -1,7 +1,7 @@
 import { CoreApp } from '@grafana/data';
 
 import { EXAMPLES } from './components/QueryEditorHelp';
-import { defaultQuery, FORMATS, METRICS, QUERY_TYPES, queryText, withQueryType } from './queryModel';
+import { defaultQuery, FORMATS, METRICS, QUERY_TYPES, queryText, withFormat, withQueryType } from './queryModel';
 import { type StorjQuery } from './types';
 
 const query = (part: Partial<StorjQuery>): StorjQuery => ({ refId: 'A', ...part });
@@ -125,12 +125,25 @@ describe('defaultQuery', () => {
   });
 });
 
+describe('withFormat', () => {
+  it('leaves out the groups that a heat map cannot have', () => {
+    const grouped = query({ queryType: 'latency', groupBy: ['node'], format: 'timeseries' });
+    expect(withFormat(grouped, 'heatmap')).toEqual({ ...grouped, format: 'heatmap', groupBy: [] });
+    expect(withFormat(grouped, 'table')).toEqual({ ...grouped, format: 'table' });
+  });
+});
+
 describe('the examples in the help', () => {
+  it('are there for every type', () => {
+    const shown = new Set(EXAMPLES.map(({ query: { queryType } }) => queryType));
+    expect(QUERY_TYPES.map(({ value }) => value).filter((type) => !shown.has(type))).toEqual([]);
+  });
+
   it.each(EXAMPLES.map((example) => [example.title, example.query] as const))('%s can be asked', (_, example) => {
     const type = QUERY_TYPES.find(({ value }) => value === example.queryType);
     expect(type?.formats).toContain(example.format);
     for (const metric of example.metrics ?? []) {
-      expect(METRICS.map(({ value }) => value)).toContain(metric);
+      expect(type?.metrics).toContain(metric);
     }
   });
 });

@@ -40,6 +40,13 @@ const KINDS: Partial<Record<QueryType, { label: string; all: string; choices: Ch
   live: { label: 'Stream', all: 'Choose a stream', choices: table.live },
 };
 
+/** By what the back end groups a type where nothing is said. */
+const GROUPED_BY: Partial<Record<QueryType, string>> = {
+  traffic: 'Node and action',
+  latency: 'Node and action',
+  satellite_storage: 'Node and satellite',
+};
+
 export interface ListChoice {
   label: string;
   /** What an empty list means. */
@@ -59,8 +66,9 @@ export function listOf(type: QueryTypeChoice | undefined, list: KnownList): List
     }
     case 'groupBy': {
       const choices = table.groupBy.filter(({ value }) => type?.groupBy.includes(value));
-      const tooltip = 'One series for each of these. None means by node and action.';
-      return choices.length > 0 ? { label: 'Group by', all: 'Node and action', choices, tooltip } : undefined;
+      const all = (type && GROUPED_BY[type.value]) ?? 'Node';
+      const tooltip = `One series or row for each of these. None means by ${all.toLowerCase()}.`;
+      return choices.length > 0 ? { label: 'Group by', all, choices, tooltip } : undefined;
     }
     default:
   }
@@ -98,6 +106,8 @@ const STARTERS: Partial<Record<QueryType, Partial<StorjQuery>>> = {
   reputation: { metrics: REPUTATION_SCORES },
   traffic: { metrics: ['bytes_per_second'] },
   conditions: { format: 'table' },
+  latency: { metrics: ['p50_seconds', 'p99_seconds'] },
+  capacity: { metrics: ['used_bytes', 'free_bytes'] },
   live: { kinds: ['traffic'] },
 };
 
@@ -168,9 +178,13 @@ export function withQueryType(query: StorjQuery, queryType: QueryType, app?: Cor
   // The kinds of one type are not those of another.
   const next = withoutImpossible({ ...query, queryType, format: formatOf(query), kinds: starter.kinds });
   next.metrics = query.metrics?.filter((metric) => type?.metrics.includes(metric)) ?? [];
-  if (next.metrics.length === 0 && starter.metrics) {
-    next.metrics = isAlerting(app) ? starter.metrics.slice(0, 1) : [...starter.metrics];
+  if (next.metrics.length === 0) {
+    // An alert rule reads one number at a time.
+    next.metrics = isAlerting(app)
+      ? (starter.metrics ?? type?.metrics ?? []).slice(0, 1)
+      : [...(starter.metrics ?? [])];
   }
+  next.groupBy = query.groupBy?.filter((group) => type?.groupBy.includes(group));
   if (type && !type.formats.includes(formatOf(query))) {
     next.format = isAlerting(app) ? numbersOf(type) : (starter.format ?? type.formats[0]);
   }
@@ -221,9 +235,27 @@ export function queryText(query: StorjQuery): string {
   return parts.join(' · ');
 }
 
-/** The table of reputation has every column; that of traffic has the chosen ones. */
+/** These show how many took how long, whatever the metrics. */
+const DISTRIBUTIONS: QueryFormat[] = ['heatmap', 'histogram'];
+
+/** The table of reputation has every column; others have the chosen ones. */
 export function usesMetrics(type: QueryTypeChoice, format: QueryFormat): boolean {
-  return type.metrics.length > 0 && !(type.value === 'reputation' && format === 'table');
+  return (
+    type.metrics.length > 0 && !(type.value === 'reputation' && format === 'table') && !DISTRIBUTIONS.includes(format)
+  );
+}
+
+/** A heat map is of everything that is selected, together. */
+export function usesGroups(type: QueryTypeChoice, format: QueryFormat): boolean {
+  return type.groupBy.length > 0 && format !== 'heatmap';
+}
+
+/** The query in another format, without what that cannot have. */
+export function withFormat(query: StorjQuery, format: QueryFormat): StorjQuery {
+  const type = queryTypeOf(query);
+  return type && !usesGroups(type, format) && query.groupBy?.length
+    ? { ...query, format, groupBy: [] }
+    : { ...query, format };
 }
 
 /** Of the live streams only a log is one of each node; what a variable or a pattern stands for may be it. */

@@ -103,22 +103,10 @@ export interface StorjOptions extends DataSourceJsonData {
 // ---------------------------------------------------------------------------------------------
 // Queries
 
-export type QueryType =
-  | 'reputation'
-  | 'traffic'
-  | 'conditions'
-  | 'verdict'
-  | 'fleet'
-  | 'overview'
-  | 'nodes'
-  | 'events'
-  | 'errors'
-  | 'post_mortems'
-  | 'filewalkers'
-  | 'compactions'
-  | 'migration'
-  | 'live';
-export type QueryFormat = 'timeseries' | 'instant' | 'table' | 'severity' | 'text' | 'annotations';
+/** One of the types in queryTypes.json, such as reputation. */
+export type QueryType = string;
+/** One of the formats in queryTypes.json, such as timeseries. */
+export type QueryFormat = string;
 
 /** The lists that only some query types have. */
 export type QueryFilter = 'actions' | 'outcomes' | 'kinds';

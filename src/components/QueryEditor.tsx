@@ -15,8 +15,10 @@ import {
   QUERY_TYPES,
   type QueryTypeChoice,
   queryTypeOf,
+  usesGroups,
   usesMetrics,
   usesNodes,
+  withFormat,
   withQueryType,
   worseWhenLow,
 } from '../queryModel';
@@ -38,6 +40,8 @@ const NOT_FOR_ALERTS: Partial<Record<QueryFormat, { title: string; text: string 
     title: 'An alert rule needs numbers',
     text: 'A table has words and times too. Choose the query type Conditions with the format Severity, or Reputation with the format Instant.',
   },
+  heatmap: { title: 'An alert rule needs numbers', text: 'Choose the format Instant.' },
+  histogram: { title: 'An alert rule needs numbers', text: 'Choose the format Instant.' },
   annotations: {
     title: 'An alert rule needs numbers',
     text: 'Choose the format Severity, which says how grave each condition is.',
@@ -110,7 +114,7 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
               aria-label="Format"
               options={formats}
               value={format}
-              onChange={(value) => change({ ...query, format: value })}
+              onChange={(value) => change(withFormat(query, value))}
             />
           </EditorField>
         )}
@@ -192,7 +196,12 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
 
 /** Of these lists those that the type has, in this format. */
 function lists(type: QueryTypeChoice | undefined, format: QueryFormat, wanted: KnownList[]): KnownList[] {
-  return wanted.filter((list) => listOf(type, list) && (list !== 'metrics' || (type && usesMetrics(type, format))));
+  return wanted.filter((list) => {
+    if (!type || !listOf(type, list)) {
+      return false;
+    }
+    return list === 'metrics' ? usesMetrics(type, format) : list === 'groupBy' ? usesGroups(type, format) : true;
+  });
 }
 
 interface KnownPickerProps {

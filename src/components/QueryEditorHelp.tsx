@@ -47,6 +47,16 @@ const GROUPS: Group[] = [
         query: { queryType: 'conditions', format: 'timeseries' },
       },
       {
+        title: 'Every node in one row',
+        explanation: 'The worst first: status, what is left, success and traffic of the last 24 hours.',
+        query: { queryType: 'fleet', format: 'table' },
+      },
+      {
+        title: 'The top of a dashboard',
+        explanation: 'One row: nodes that are up, the smallest budgets, and how current all of it is.',
+        query: { queryType: 'overview', format: 'table' },
+      },
+      {
         title: 'Is every node there?',
         explanation: 'One row for each node: connected since when, the last error, version, disk, estimated payout.',
         query: { queryType: 'nodes', format: 'table' },
@@ -138,6 +148,56 @@ const GROUPS: Group[] = [
         title: 'How much was transferred in all?',
         explanation: 'One number for all nodes over the dashboard’s time range.',
         query: { queryType: 'traffic', metrics: ['bytes'], groupBy: ['total'], format: 'instant' },
+      },
+    ],
+  },
+  {
+    title: 'Time',
+    examples: [
+      {
+        title: 'How long do downloads take?',
+        explanation: 'Half of them take less than p50, one in a hundred more than p99. It needs the log’s level DEBUG.',
+        query: {
+          queryType: 'latency',
+          metrics: ['p50_seconds', 'p99_seconds'],
+          actions: ['GET'],
+          format: 'timeseries',
+        },
+      },
+      {
+        title: 'How long do audits take, as a heat map?',
+        explanation: 'How many took how long in each step, of all nodes together.',
+        query: { queryType: 'latency', actions: ['GET_AUDIT'], format: 'heatmap' },
+      },
+      {
+        title: 'The slowest transfers',
+        explanation: 'One row for each, with its node, satellite and piece.',
+        query: { queryType: 'slow_operations', format: 'table' },
+      },
+    ],
+  },
+  {
+    title: 'Space',
+    examples: [
+      {
+        title: 'When are the disks full?',
+        explanation: 'Days until then, if it goes on as in the last week.',
+        query: { queryType: 'capacity', metrics: ['days_until_full'], format: 'instant' },
+      },
+      {
+        title: 'How full are the disks?',
+        explanation: 'What is used and what is free, over time.',
+        query: { queryType: 'capacity', metrics: ['used_bytes', 'free_bytes'], format: 'timeseries' },
+      },
+      {
+        title: 'What does each satellite pay for?',
+        explanation: 'The bytes that it says it stores here.',
+        query: { queryType: 'satellite_storage', metrics: ['paid_bytes'], format: 'timeseries' },
+      },
+      {
+        title: 'Where does the space go?',
+        explanation: 'Paid, stored, not yet collected, trash: why the numbers differ.',
+        query: { queryType: 'storage_breakdown', format: 'table' },
       },
     ],
   },
