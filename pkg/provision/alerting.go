@@ -46,8 +46,8 @@ const (
 	// the range.
 	window = 600
 
-	alertDashboard = "storagenode-monitor-reputation"
-	alertPanel     = 1
+	alertDashboard = "storagenode-monitor-fleet"
+	alertPanel     = 6
 )
 
 // These are templates of Grafana's. What they say comes from the texts' labels: labels of the
