@@ -284,7 +284,7 @@ func TestVerdict(t *testing.T) {
 			w.evaluate()
 			w.nodes = append(w.nodes, concern.Watched{Node: concern.Node{Node: settings.Node{Name: "C"}, History: "hC"}, Since: noon})
 		}, "AB", "Not watching 1 of 3: C (collecting since 2026-11-20 12:00 UTC, not judged yet)", "-1 0 0 0 1"},
-		{"judged long ago", func(w *world) { w.evaluate(); w.now = w.now.Add(time.Hour) }, "A", "Not watching: the conditions were last judged at 2026-11-20 12:00 UTC", "-1 0 0 0 1"},
+		{"judged long ago", func(w *world) { w.evaluate(); w.now = w.now.Add(time.Hour) }, "A", "1 problem: The monitor does not collect. Not watching: the conditions were last judged at 2026-11-20 12:00 UTC", "3 1 0 0 1"},
 		{"a part is not watched", func(w *world) { w.miss("hB", "down"); w.evaluate() }, "ABC", "Not watching everything at 1 of 3: B (no log)", "-1 0 0 0 1"},
 		{"a note", func(w *world) { w.find(found("down", info, "A", "")); w.evaluate() }, "A", "All fine, 1 note", "1 0 0 1 0"},
 		{"a note, and a part is not watched", func(w *world) { w.find(found("down", info, "A", "")); w.miss("hA", "disqualified"); w.evaluate() }, "A", "Not watching everything at 1 of 1: A (no log)", "-1 0 0 1 1"},
@@ -318,7 +318,7 @@ func TestVerdict(t *testing.T) {
 	}
 	// The node to look at first.
 	gravest := map[string]string{
-		"a new node": "C", "not judged yet": "A", "judged long ago": "A", "a part is not watched": "B", "a note, and a part is not watched": "A",
+		"a new node": "C", "not judged yet": "A", "a part is not watched": "B", "a note, and a part is not watched": "A",
 		"a problem": "A", "problems": "B", "many problems": "A", "one problem with several satellites": "A",
 	}
 	for _, c := range cases {

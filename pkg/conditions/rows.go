@@ -54,6 +54,9 @@ func (a answer) rows() ([]row, error) {
 				continue
 			}
 			own := states[d.Code]
+			if monitor && d.Code == NotCollecting && a.stale() && len(own) == 0 {
+				own = append(own, a.notJudged())
+			}
 			if !monitor && (len(own) == 0 || own[0].Satellite != "") {
 				own = slices.Insert(own, 0, State{Code: d.Code})
 			}
@@ -75,6 +78,19 @@ func (a answer) rows() ([]row, error) {
 	return rows, nil
 }
 
+// stale says whether the last judgement says nothing of now.
+func (a answer) stale() bool {
+	return !a.clock.At.IsZero() && a.Now.Sub(a.clock.At).Abs() > stale
+}
+
+// notJudged is raised by the answer itself: where nothing is judged, nobody else can.
+func (a answer) notJudged() State {
+	return State{
+		Code: NotCollecting, Severity: Critical, Title: "The conditions are not judged", RaisedAt: a.clock.At, Since: a.clock.At,
+		Message: "The conditions of all nodes were last judged at " + a.clock.At.UTC().Format("2006-01-02 15:04 UTC") + ": nothing is watched. Look into Grafana's log, and restart Grafana.",
+	}
+}
+
 // isMonitor says whether rows are of the monitor itself.
 func isMonitor(node *concern.Watched) bool { return node.History == Monitor && node.Name == "" }
 
@@ -83,11 +99,10 @@ func (a answer) unseen(node *concern.Watched, record Record, judged bool, code, 
 	if why := silence(node.Node, satellite); why != "" {
 		return why, true
 	}
-	age := a.Now.Sub(a.clock.At)
 	switch {
 	case a.clock.At.IsZero() || !judged:
 		return collectingSince(node, a.clock), false
-	case age.Abs() > stale:
+	case a.stale():
 		return "the conditions were last judged at " + a.clock.At.UTC().Format("2006-01-02 15:04 UTC"), false
 	}
 	why, blind := record.Unseen[code]

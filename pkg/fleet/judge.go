@@ -170,7 +170,7 @@ const (
 // Conditions are those of the monitor.
 func (collecting) Conditions() []conditions.Definition {
 	return []conditions.Definition{{
-		Code: conditions.NotCollecting, Group: "visibility", Severities: []conditions.Severity{conditions.Critical},
+		Code: conditions.NotCollecting, Group: "visibility", Severities: []conditions.Severity{conditions.Critical}, NeedsNode: true,
 		Title:  "Not collecting from {node}",
 		When:   "the store cannot be written, or a log cannot be read for 10 minutes, or is more than 256 MiB behind for that long, or a part of the plugin fails",
 		Clears: "when it works again",
