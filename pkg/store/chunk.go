@@ -3,8 +3,10 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math"
-	"sort"
+	"slices"
+	"strings"
 )
 
 // chunk is the decoded head of a sealed block of rows: which commits it
@@ -19,10 +21,13 @@ type chunk struct {
 	histogramColumns []Column
 	histogramData    [][]byte
 	eventData        []byte
+
+	damaged []Column // those whose data is not what was written, and is nil
 }
 
-// Version 1 had no histograms and no events, version 2 no packed columns.
-const chunkVersion = 3
+// Version 1 had no histograms and no events, version 2 no packed columns, version 3 one
+// checksum instead of one for each column.
+const chunkVersion = 4
 
 // table is rows on their way into or out of chunks: ascending times, one slice
 // of values a column, NaN where a row said nothing of it.
@@ -36,40 +41,78 @@ type table struct {
 	events           []Event // in order of time; each at the time of a row
 }
 
+// block is what a chunk holds of one column, as it is written.
+type block struct {
+	name Column
+	data []byte
+}
+
 func encodeChunk(from, to uint64, t *table) string {
+	var numbers, histograms []block
+	for i, name := range t.columns {
+		numbers = append(numbers, block{name, appendColumn(nil, t.values[i])})
+	}
+	for i, name := range t.histogramColumns {
+		histograms = append(histograms, block{name, appendHistogramColumn(nil, t.histograms[i])})
+	}
+	return encodeBlocks(from, to, t.times, numbers, histograms, appendEvents(nil, t.times, t.events))
+}
+
+// A chunk is a head, its checksum, and the columns' data. The head has a checksum of each
+// column, so that what damages one costs no other.
+func encodeBlocks(from, to uint64, times []int64, numbers, histograms []block, events []byte) string {
 	b := []byte{chunkVersion}
 	b = binary.AppendUvarint(b, from)
 	b = binary.AppendUvarint(b, to)
-	b = appendTimes(b, t.times)
+	b = appendTimes(b, times)
 	var data []byte
-	b, data = appendColumns(b, data, t.columns, func(data []byte, i int) []byte { return appendColumn(data, t.values[i]) })
-	b, data = appendColumns(b, data, t.histogramColumns, func(data []byte, i int) []byte { return appendHistogramColumn(data, t.histograms[i]) })
-	start := len(data)
-	data = appendEvents(data, t.times, t.events)
-	b = binary.AppendUvarint(b, uint64(len(data)-start))
-	return string(appendChecksum(append(b, data...)))
+	for _, blocks := range [][]block{numbers, histograms} {
+		// Columns come sorted, so that a name shares its beginning with the one before.
+		slices.SortFunc(blocks, func(a, b block) int { return strings.Compare(string(a.name), string(b.name)) })
+		b = binary.AppendUvarint(b, uint64(len(blocks)))
+		previous := ""
+		for _, of := range blocks {
+			shared := sharedPrefix(previous, string(of.name))
+			b = binary.AppendUvarint(b, uint64(shared))
+			b = appendString(b, string(of.name)[shared:])
+			previous = string(of.name)
+			b = appendExtent(b, of.data)
+			data = append(data, of.data...)
+		}
+	}
+	b = appendExtent(b, events)
+	return string(append(append(appendChecksum(b), data...), events...))
 }
 
-// appendColumns writes names and lengths to b, and what the columns hold to data.
-func appendColumns(b, data []byte, columns []Column, appendData func(data []byte, column int) []byte) (names, all []byte) {
-	b = binary.AppendUvarint(b, uint64(len(columns)))
-	order := make([]int, len(columns))
-	for i := range order {
-		order[i] = i
+// extent is how long a column's data is, and its checksum where there is data.
+type extent struct {
+	length   int
+	checksum uint32
+}
+
+func appendExtent(b, data []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(data)))
+	if len(data) > 0 {
+		b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(data, castagnoli))
 	}
-	sort.Slice(order, func(i, j int) bool { return columns[order[i]] < columns[order[j]] })
-	previous := ""
-	for _, i := range order {
-		// Columns come sorted, so that a name shares its beginning with the one before.
-		shared := sharedPrefix(previous, string(columns[i]))
-		b = binary.AppendUvarint(b, uint64(shared))
-		b = appendString(b, string(columns[i])[shared:])
-		previous = string(columns[i])
-		start := len(data)
-		data = appendData(data, i)
-		b = binary.AppendUvarint(b, uint64(len(data)-start))
+	return b
+}
+
+func (d *decoder) extent(version byte) extent {
+	e := extent{length: int(min(d.uvarint(), math.MaxInt32))}
+	if version >= 4 && e.length > 0 {
+		e.checksum = d.checksum()
 	}
-	return b, data
+	return e
+}
+
+// data is what an extent is of, and nil where it is not what was written.
+func (d *decoder) data(e extent, version byte) []byte {
+	data := d.bytes(e.length)
+	if version >= 4 && len(data) > 0 && crc32.Checksum(data, castagnoli) != e.checksum {
+		return nil
+	}
+	return data
 }
 
 func sharedPrefix(a, b string) int {
@@ -80,46 +123,91 @@ func sharedPrefix(a, b string) int {
 	return n
 }
 
+// decodeChunk answers a chunk that is whole.
 func decodeChunk(value string) (*chunk, error) {
-	body, err := verified(value)
+	c, err := parseChunk(value)
+	if err == nil && len(c.damaged) > 0 {
+		err = fmt.Errorf("%w: the checksums of %d columns disagree", errDamaged, len(c.damaged))
+	}
 	if err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+// parseChunk answers a chunk of which columns may be damaged.
+func parseChunk(value string) (*chunk, error) {
+	body := bytesOf(value)
+	if len(body) > 0 && body[0] < 4 {
+		var err error
+		if body, err = verified(value); err != nil {
+			return nil, err
+		}
+	}
 	d := &decoder{b: body}
-	v := d.bytes(1)
-	if v == nil || v[0] < 1 || v[0] > chunkVersion {
+	first := d.bytes(1)
+	if first == nil || first[0] < 1 || first[0] > chunkVersion {
 		return nil, fmt.Errorf("%w: unknown chunk version", errDamaged)
 	}
+	version := first[0]
 	c := &chunk{from: d.uvarint(), to: d.uvarint(), grid: d.grid()}
-	columns, lengths := d.columns()
+	columns, extents := d.columns(version)
 	c.columns = columns
-	events := 0
-	var histogramLengths []int
-	if v[0] > 1 {
-		c.histogramColumns, histogramLengths = d.columns()
-		events = d.count()
+	var events extent
+	var histogramExtents []extent
+	if version > 1 {
+		c.histogramColumns, histogramExtents = d.columns(version)
+		events = d.extent(version)
 	}
-	c.data = make([][]byte, 0, len(lengths))
-	for _, length := range lengths {
-		c.data = append(c.data, d.bytes(length))
+	if version >= 4 {
+		head := body[:len(body)-len(d.b)]
+		if checksum := d.checksum(); d.err == nil && checksum != crc32.Checksum(head, castagnoli) {
+			d.fail()
+		}
 	}
-	for _, length := range histogramLengths {
-		c.histogramData = append(c.histogramData, d.bytes(length))
+	c.data = make([][]byte, 0, len(extents))
+	for i, e := range extents {
+		c.data = append(c.data, d.data(e, version))
+		c.check(columns[i], c.data[i], e)
 	}
-	c.eventData = d.bytes(events)
+	for i, e := range histogramExtents {
+		c.histogramData = append(c.histogramData, d.data(e, version))
+		c.check(c.histogramColumns[i], c.histogramData[i], e)
+	}
+	c.eventData = d.data(events, version)
+	c.check(eventsGroup, c.eventData, events)
 	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}
 	return c, d.err
 }
 
-// columns reads the names of columns of one kind, and how long each one's data is.
-func (d *decoder) columns() (columns []Column, lengths []int) {
+func (c *chunk) check(name Column, data []byte, e extent) {
+	if data == nil && e.length > 0 {
+		c.damaged = append(c.damaged, name)
+	}
+}
+
+// salvaged is the chunk's value without the columns that are damaged.
+func (c *chunk) salvaged() string {
+	of := func(names []Column, data [][]byte) (blocks []block) {
+		for i, name := range names {
+			if data[i] != nil {
+				blocks = append(blocks, block{name, data[i]})
+			}
+		}
+		return blocks
+	}
+	return encodeBlocks(c.from, c.to, c.grid.times(), of(c.columns, c.data), of(c.histogramColumns, c.histogramData), c.eventData)
+}
+
+// columns reads the names of columns of one kind, and the extent of each one's data.
+func (d *decoder) columns(version byte) (columns []Column, extents []extent) {
 	n := d.count()
 	if n == 0 {
 		return nil, nil
 	}
-	columns, lengths = make([]Column, 0, n), make([]int, 0, n)
+	columns, extents = make([]Column, 0, n), make([]extent, 0, n)
 	var name []byte
 	for ; n > 0 && d.err == nil; n-- {
 		shared := d.uvarint()
@@ -129,9 +217,9 @@ func (d *decoder) columns() (columns []Column, lengths []int) {
 		}
 		name = append(name[:shared], d.bytes(d.count())...)
 		columns = append(columns, Column(name))
-		lengths = append(lengths, int(min(d.uvarint(), math.MaxInt32)))
+		extents = append(extents, d.extent(version))
 	}
-	return columns, lengths
+	return columns, extents
 }
 
 // histograms expands one column of histograms: one for each of the chunk's rows, nil
@@ -172,7 +260,7 @@ func (c *chunk) addTo(h *groupHead) error {
 		if err != nil {
 			return err
 		}
-		n := h.columnIndex(name)
+		n := h.numbers.number(name)
 		for j, t := range times {
 			if values[j] == values[j] {
 				h.set(t, n, values[j])

@@ -108,19 +108,4 @@ func decodeCommit(value string) (sequence uint64, batch *Batch, err error) {
 	return sequence, batch, d.err
 }
 
-func encodeDocument(sequence uint64, value []byte) string {
-	b := binary.AppendUvarint(nil, sequence)
-	return string(appendChecksum(append(b, value...)))
-}
-
-func decodeDocument(value string) (sequence uint64, payload []byte, err error) {
-	body, err := verified(value)
-	if err != nil {
-		return 0, nil, err
-	}
-	d := &decoder{b: body}
-	sequence = d.uvarint()
-	return sequence, d.b, d.err
-}
-
 func commitKey(sequence uint64) string { return fmt.Sprintf("w:%016x", sequence) }

@@ -15,7 +15,7 @@ var errDamaged = errors.New("damaged value")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// seal appends the CRC32C of the value to it.
+// appendChecksum appends the CRC32C of the value to it.
 func appendChecksum(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
@@ -25,15 +25,17 @@ func verified(value string) ([]byte, error) {
 	if len(value) < 4 {
 		return nil, fmt.Errorf("%w: %d bytes", errDamaged, len(value))
 	}
-	// BuntDB's strings do not change, and nothing writes to what is read here: no copy
-	// is needed, which is most of what a long read would do.
-	b := unsafe.Slice(unsafe.StringData(value), len(value))
+	b := bytesOf(value)
 	body := b[:len(b)-4]
 	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[len(b)-4:]) {
 		return nil, fmt.Errorf("%w: its checksum disagrees", errDamaged)
 	}
 	return body, nil
 }
+
+// bytesOf are a value's bytes. BuntDB's strings do not change, and nothing writes to what is
+// read here: no copy is needed, which is most of what a long read would do.
+func bytesOf(value string) []byte { return unsafe.Slice(unsafe.StringData(value), len(value)) }
 
 // decoder reads the primitives that the encoders below write. After the first
 // error every read answers zero, so that callers check err once.
@@ -91,6 +93,14 @@ func (d *decoder) bytes(n int) []byte {
 
 func (d *decoder) string() string { return string(d.bytes(d.count())) }
 
+func (d *decoder) checksum() uint32 {
+	b := d.bytes(4)
+	if b == nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(b)
+}
+
 func (d *decoder) float() float64 {
 	b := d.bytes(8)
 	if b == nil {
@@ -128,7 +138,8 @@ func appendTimes(b []byte, times []int64) []byte {
 	return b
 }
 
-// maxRows bounds what a damaged length can make the decoder allocate.
+// maxRows bounds what a damaged length can make the decoder allocate. What is written has
+// less, see chunkRows.
 const maxRows = 1 << 20
 
 func (d *decoder) grid() grid {

@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The file is BuntDB's: a list of commands in the Redis protocol. BuntDB refuses
@@ -66,30 +69,96 @@ type fileState struct {
 	whole   []byte // every command that could be read
 	damaged int    // bytes that could not
 	format  string
+	named   []string // keys of chunks and documents that the damaged bytes name
+	// outdated are documents of which a later state may have been in damaged bytes.
+	outdated []string
 }
 
+// inspectFile tells what of a file can be read. Behind damage, it takes what looks like a
+// command, as text inside of a value may, only if its value is whole or another one follows.
 func inspectFile(b []byte) fileState {
 	state := fileState{whole: b}
+	documents := map[string]int{} // where the latest state of each is
+	end, counts := 0, 0           // of the last damage, and of the last that may have hit a document
 	for at := 0; at < len(b); {
 		n, arguments, ok := parseCommand(b[at:])
-		if !ok {
+		if !ok || end == at && end > 0 && !trusted(b[at+n:], arguments) {
 			if state.damaged == 0 {
 				state.whole = append([]byte{}, b[:at]...)
 			}
 			n = 1 + nextCommand(b[at+1:])
+			state.named = append(state.named, namedIn(b[at:at+n])...)
 			state.damaged += n
 			at += n
+			end = at
 			continue
 		}
-		if string(arguments[1]) == formatKey {
+		key := string(arguments[1])
+		switch document, isDocument := documentKey(key); {
+		case key == formatKey:
 			state.format = string(arguments[2])
+		case isDocument && arguments[2] == nil:
+			delete(documents, document)
+		case isDocument:
+			if intact(key, string(arguments[2])) == nil {
+				documents[document] = at
+			}
+		case key == sealedKey, arguments[2] == nil && strings.HasPrefix(key, "w:"):
+			// Before this, documents whose commits are still there are among what is damaged.
+			counts = end
 		}
 		if state.damaged > 0 {
 			state.whole = append(state.whole, b[at:at+n]...)
 		}
 		at += n
 	}
+	for document, at := range documents {
+		if at < counts {
+			state.outdated = append(state.outdated, document)
+		}
+	}
+	slices.Sort(state.outdated)
 	return state
+}
+
+// trusted says whether a command behind damage is one, and not a part of a damaged value.
+func trusted(rest []byte, arguments [3][]byte) bool {
+	if arguments[2] != nil && intact(string(arguments[1]), string(arguments[2])) == nil {
+		return true
+	}
+	_, _, ok := parseCommand(rest)
+	return ok || len(rest) == 0
+}
+
+// intact says whether a value is what was written under a key. Values of some keys have no
+// checksum.
+func intact(key, value string) error {
+	var err error
+	switch kind, _, _ := strings.Cut(key, ":"); kind {
+	case "w":
+		_, err = verified(value)
+	case "c":
+		_, err = decodeChunk(value)
+	case "b", "d":
+		_, _, err = decodeDocument(value)
+	default:
+		err = errDamaged
+	}
+	return err
+}
+
+// namedIn finds the keys of chunks and documents in damaged bytes.
+func namedIn(b []byte) (keys []string) {
+	for _, line := range bytes.Split(b, []byte("\r\n")) {
+		if len(line) > 300 || !utf8.Valid(line) {
+			continue
+		}
+		_, isChunk := chunkPlace(string(line))
+		if _, isDocument := documentKey(string(line)); isChunk || isDocument {
+			keys = append(keys, string(line))
+		}
+	}
+	return keys
 }
 
 // NewerFormatError says that the file was written by a later version of the
@@ -102,35 +171,52 @@ func (e *NewerFormatError) Error() string {
 
 // repairFile makes the file fit for BuntDB. If it was damaged, the original is
 // kept aside and named in the answer.
-func repairFile(path string, now time.Time) (kept string, damaged int, err error) {
+func repairFile(path string, now time.Time) (kept string, state fileState, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return "", 0, err
+			return "", state, err
 		}
-		return "", 0, f.Close()
+		return "", state, f.Close()
 	}
 	if err != nil {
-		return "", 0, err
+		return "", state, err
 	}
-	state := inspectFile(b)
+	state = inspectFile(b)
 	if format, err := strconv.Atoi(state.format); state.format != "" && (err != nil || format > currentFormatNumber) {
-		return "", 0, &NewerFormatError{Path: path, Format: state.format}
+		return "", state, &NewerFormatError{Path: path, Format: state.format}
 	}
 	if state.damaged == 0 {
-		return "", 0, nil
+		return "", state, nil
 	}
 	kept, err = keepAside(path, b, now)
-	if err != nil {
-		return "", state.damaged, err
+	if err == nil {
+		err = ReplaceFile(path, state.whole)
 	}
-	return kept, state.damaged, ReplaceFile(path, state.whole)
+	if err != nil && bytes.HasPrefix(b, state.whole) {
+		// A commit that a full disk tore is the commonest damage: cutting it off takes no space.
+		if cut := os.Truncate(path, int64(len(state.whole))); cut == nil {
+			return "", state, nil
+		}
+	}
+	return kept, state, err
 }
 
+// keptCopies is how many damaged originals are kept, the newest ones.
+const keptCopies = 5
+
 func keepAside(path string, content []byte, now time.Time) (string, error) {
-	kept := path + ".corrupt-" + now.UTC().Format("20060102T150405.000")
-	return kept, ReplaceFile(kept, content)
+	const mark = ".corrupt-"
+	kept := path + mark + now.UTC().Format("20060102T150405.000")
+	if err := ReplaceFile(kept, content); err != nil {
+		return "", err
+	}
+	copies, err := filepath.Glob(path + mark + "*") // in order of their times
+	for ; len(copies) > keptCopies; copies = copies[1:] {
+		err = errors.Join(err, os.Remove(copies[0]))
+	}
+	return kept, err
 }
 
 // ReplaceFile writes a file so that a reader, also after a power cut, sees either

@@ -48,8 +48,6 @@ func (h *groupHead) row(time int64) *row {
 	return &h.rows[i]
 }
 
-func (h *groupHead) columnIndex(c Column) int { return h.numbers.number(c) }
-
 func (h *groupHead) set(time int64, column int, value float64) {
 	r := h.row(time)
 	for len(r.values) <= column {
@@ -111,6 +109,12 @@ func (h *groupHead) addHead(newer *groupHead) {
 			h.addEvent(e)
 		}
 	}
+}
+
+// count is how many rows there are with from ≤ time < to.
+func (h *groupHead) count(from, to int64) int {
+	first := sort.Search(len(h.rows), func(i int) bool { return h.rows[i].time >= from })
+	return sort.Search(len(h.rows), func(i int) bool { return h.rows[i].time >= to }) - first
 }
 
 // between is the rows with from ≤ time < to, as a table of its own.

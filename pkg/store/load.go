@@ -6,14 +6,19 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tidwall/buntdb"
 )
 
 // loading is what the opening learns from the file.
 type loading struct {
-	damaged    []string // keys whose values are not what was written
-	superseded []string // chunks that a merged one contains
+	damaged    []string          // keys whose values are not what was written
+	lost       []string          // what they were, in words
+	mended     map[string]string // values to write, by key
+	ends       map[string]int64  // up to where tiers are given up, because they lost a chunk
+	superseded []string          // chunks that a merged one contains
+	documents  map[string]*documentLoad
 	chunks     map[place][]chunkRange
 	contained  map[place]uint64   // up to which sequence chunks contain this place
 	covered    map[string][]place // the places of a group that chunks contain
@@ -29,10 +34,20 @@ type chunkRange struct {
 	from, to uint64
 }
 
+// documentLoad is what the copies of a document say.
+type documentLoad struct {
+	sequence uint64
+	value    string          // of the newest copy that is whole, "" if none is
+	holders  map[string]bool // keys of copies that say so
+}
+
 // load verifies every value, drops what is damaged or superseded, and replays
 // the commits that no chunk contains.
-func (s *Store) load() error {
-	l := &loading{chunks: map[place][]chunkRange{}, contained: map[place]uint64{}, covered: map[string][]place{}}
+func (s *Store) load(file fileState) error {
+	l := &loading{
+		mended: map[string]string{}, ends: map[string]int64{}, documents: map[string]*documentLoad{},
+		chunks: map[place][]chunkRange{}, contained: map[place]uint64{}, covered: map[string][]place{},
+	}
 	err := s.db.View(func(tx *buntdb.Tx) error {
 		return tx.Ascend("", func(key, value string) bool {
 			s.loadEntry(l, key, value)
@@ -41,6 +56,10 @@ func (s *Store) load() error {
 	})
 	if err != nil {
 		return err
+	}
+	s.loadDocuments(l)
+	for _, key := range file.named {
+		s.lostChunk(l, key)
 	}
 	for _, ranges := range l.chunks {
 		for _, a := range ranges {
@@ -54,58 +73,153 @@ func (s *Store) load() error {
 	}
 	dropped := append(l.damaged, l.superseded...)
 	dropped = append(dropped, s.replay(l)...)
-	if len(l.damaged) > 0 {
+	if len(l.damaged) > 0 || len(l.lost) > 0 {
 		if err := s.keepDamaged(l); err != nil {
 			return err
 		}
 	}
+	outdated := &Batch{}
+	for _, key := range file.outdated {
+		if doc := s.documents[key]; doc.sequence <= s.sealed && !strings.HasPrefix(key, outdatedBegin) {
+			outdated.Put(outdatedBegin+key, []byte{1})
+		}
+	}
+	return s.mend(l, dropped, outdated)
+}
+
+// mend writes what follows from damage, before what is damaged goes.
+func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
+	if len(l.ends) > 0 || !outdated.Empty() {
+		if err := s.recordGivingUp(outdated, l.ends); err != nil {
+			return err
+		}
+		if err := s.commit(); err != nil {
+			return err
+		}
+		if err := s.sync(); err != nil {
+			return err
+		}
+	}
+	if l.format != currentFormat {
+		l.mended[formatKey] = currentFormat
+	}
+	if len(dropped) == 0 && len(l.mended) == 0 {
+		return nil // also a full disk lets this be opened
+	}
 	return s.update(true, func(tx *buntdb.Tx) error {
+		for key, value := range l.mended {
+			if _, _, err := tx.Set(key, value, nil); err != nil {
+				return err
+			}
+		}
 		for _, key := range dropped {
+			if _, mended := l.mended[key]; mended {
+				continue
+			}
 			if _, err := tx.Delete(key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
 				return err
 			}
 		}
-		_, _, err := tx.Set(formatKey, currentFormat, nil)
-		return err
+		return nil
 	})
 }
 
 func (s *Store) loadEntry(l *loading, key, value string) {
 	s.status.MemoryBytes += int64(len(key) + len(value) + itemOverhead)
+	document, isDocument := documentKey(key)
 	switch {
 	case key == formatKey:
 		l.format = value
 	case key == sealedKey:
 		l.sealed, _ = strconv.ParseUint(value, 10, 64)
-	case len(key) < 2:
-		l.damaged = append(l.damaged, key)
-	case key[:2] == "w:":
+	case isDocument:
+		l.loadDocument(key, document, value)
+	case strings.HasPrefix(key, "w:"):
 		l.commits = append(l.commits, key)
 		l.values = append(l.values, value)
-	case key[:2] == "d:":
-		sequence, payload, err := decodeDocument(value)
-		if err != nil {
-			l.damaged = append(l.damaged, key)
-			return
-		}
-		s.documents[key[2:]] = storedDocument{sequence: sequence, value: append([]byte{}, payload...)}
-		l.newest = max(l.newest, sequence)
-	case key[:2] == "c:":
-		at, ok := chunkPlace(key)
-		c, err := decodeChunk(value)
-		if err != nil || !ok {
-			l.damaged = append(l.damaged, key)
-			return
-		}
-		s.status.Chunks++
-		if l.contained[at] == 0 {
-			l.covered[at.group] = append(l.covered[at.group], at)
-		}
-		l.chunks[at] = append(l.chunks[at], chunkRange{key, c.from, c.to})
-		l.contained[at] = max(l.contained[at], c.to)
-		l.newest = max(l.newest, c.to)
+	case strings.HasPrefix(key, "c:"):
+		s.loadChunk(l, key, value)
 	default:
-		l.damaged = append(l.damaged, key)
+		l.damage(key, nil)
+	}
+}
+
+// damage notes that a key's value is not what was written.
+func (l *loading) damage(key string, c *chunk) {
+	l.damaged = append(l.damaged, key)
+	l.lost = append(l.lost, describe(key, c))
+}
+
+func (s *Store) loadChunk(l *loading, key, value string) {
+	at, ok := chunkPlace(key)
+	c, err := parseChunk(value)
+	if err != nil || !ok {
+		l.damage(key, nil)
+		s.lostChunk(l, key)
+		return
+	}
+	if len(c.damaged) > 0 {
+		l.damage(key, c)
+		s.lostChunk(l, key)
+		l.mended[key] = c.salvaged()
+	}
+	s.status.Chunks++
+	if l.contained[at] == 0 {
+		l.covered[at.group] = append(l.covered[at.group], at)
+	}
+	l.chunks[at] = append(l.chunks[at], chunkRange{key, c.from, c.to})
+	l.contained[at] = max(l.contained[at], c.to)
+	l.newest = max(l.newest, c.to)
+}
+
+// lostChunk gives a tier of counts up to where it lost some, if a coarser one has them.
+func (s *Store) lostChunk(l *loading, key string) {
+	in, ok := chunkPlace(key)
+	if !ok || !in.additive {
+		return
+	}
+	step := rollupStep(in.group)
+	rollups := s.policy(in.group).Rollups
+	if len(rollups) > 0 && rollups[len(rollups)-1].Step > step {
+		l.ends[in.group] = max(l.ends[in.group], in.end())
+	}
+}
+
+func (l *loading) loadDocument(key, document, value string) {
+	known := l.documents[document]
+	if known == nil {
+		known = &documentLoad{holders: map[string]bool{}}
+		l.documents[document] = known
+	}
+	sequence, _, err := decodeDocument(value)
+	switch {
+	case err != nil:
+		l.damage(key, nil)
+		return
+	case known.value == "" || sequence > known.sequence:
+		known.sequence, known.value = sequence, value
+		clear(known.holders)
+	case sequence < known.sequence:
+		return
+	}
+	known.holders[key] = true
+}
+
+// loadDocuments takes what the newest copy of each document says, for all of them.
+func (s *Store) loadDocuments(l *loading) {
+	for document, known := range l.documents {
+		if known.value == "" {
+			l.lost = append(l.lost, "the document "+document+", both copies")
+			continue
+		}
+		sequence, payload, _ := decodeDocument(known.value) // which it was already
+		s.documents[document] = storedDocument{sequence: sequence, value: append([]byte{}, payload...)}
+		l.newest = max(l.newest, sequence)
+		for _, begin := range documentCopies {
+			if key := begin + document; !known.holders[key] {
+				l.mended[key] = known.value
+			}
+		}
 	}
 }
 
@@ -123,6 +237,10 @@ func (s *Store) replay(l *loading) (finished []string) {
 	s.sequence = max(l.sealed, l.newest)
 	s.visible = s.sequence
 	aside := 0
+	lose := func(key string) {
+		l.damage(key, nil)
+		finished = append(finished, key)
+	}
 	for i, key := range l.commits {
 		sequence, batch, err := decodeCommit(l.values[i])
 		if err == nil && key != commitKey(sequence) {
@@ -133,11 +251,9 @@ func (s *Store) replay(l *loading) (finished []string) {
 			finished = append(finished, key)
 		case aside > 0 || err != nil && key >= commitKey(next) || err == nil && sequence > next:
 			aside++
-			l.damaged = append(l.damaged, key)
-			finished = append(finished, key)
+			lose(key)
 		case err != nil:
-			l.damaged = append(l.damaged, key)
-			finished = append(finished, key)
+			lose(key)
 		default:
 			s.replayCommit(l, sequence, batch)
 			s.status.Replayed++
@@ -182,6 +298,6 @@ func (s *Store) keepDamaged(l *loading) error {
 		}
 		s.status.CorruptCopies = []string{kept}
 	}
-	s.damage(fmt.Sprintf("%d values in %s were damaged and left out (the first: %q); the original is kept as %s", len(l.damaged), s.path, l.damaged[0], s.status.CorruptCopies[0]))
+	s.damage(fmt.Sprintf("%d values in %s were damaged: %s are left out; the original is kept as %s", len(l.damaged), s.path, listed(l.lost), s.status.CorruptCopies[0]))
 	return nil
 }

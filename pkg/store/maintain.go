@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 
 	"github.com/tidwall/buntdb"
@@ -35,30 +36,29 @@ func (s *Store) maintain() error {
 	if err != nil {
 		return err
 	}
+	// What fails in one place keeps nothing from being done elsewhere.
+	var failed error
 	for at, keys := range parts {
 		if len(keys) >= mergeChunks {
 			if err := s.merge(at, keys); err != nil {
-				return fmt.Errorf("merge chunks of %s: %w", at.group, err)
+				failed = errors.Join(failed, fmt.Errorf("merge chunks of %s: %w", at.group, err))
 			}
 		}
 	}
 	if err := s.dropGivingUp(expired, givenUp); err != nil {
-		return fmt.Errorf("drop expired chunks: %w", err)
+		failed = errors.Join(failed, fmt.Errorf("drop expired chunks: %w", err))
 	}
 	if err := s.boundMemory(); err != nil {
-		return fmt.Errorf("keep within the memory limit: %w", err)
+		failed = errors.Join(failed, fmt.Errorf("keep within the memory limit: %w", err))
 	}
 	if s.path == "" {
-		return nil
+		return failed
 	}
 	info, err := os.Stat(s.path)
-	if err != nil {
-		return err
+	if err == nil && info.Size() > compactionFloor && info.Size() > 2*live {
+		err = s.compact()
 	}
-	if info.Size() > compactionFloor && info.Size() > 2*live {
-		return s.compact()
-	}
-	return nil
+	return errors.Join(failed, err)
 }
 
 // dropGivingUp drops chunks, after it is on the disk up to where their tiers are given
@@ -115,8 +115,19 @@ func (s *Store) merge(at place, keys []string) error {
 	if err != nil {
 		return err
 	}
-	parts = withoutContained(parts)
 	sort.Slice(parts, func(i, j int) bool { return parts[i].to < parts[j].to })
+	whole := withoutContained(parts)
+	contained := slices.DeleteFunc(parts, func(c placedChunk) bool {
+		return slices.ContainsFunc(whole, func(other placedChunk) bool { return other.key == c.key })
+	})
+	rest := make([]string, 0, len(keys)) // what goes
+	for _, c := range contained {
+		rest = append(rest, c.key)
+	}
+	parts = mergeable(whole)
+	if len(parts) == 0 {
+		return s.drop(rest)
+	}
 	head := &groupHead{additive: at.additive}
 	from, to := parts[0].from, parts[0].to
 	for _, c := range parts {
@@ -126,7 +137,10 @@ func (s *Store) merge(at place, keys []string) error {
 		from, to = min(from, c.from), max(to, c.to)
 	}
 	merged := chunkKey(at, to)
-	value := encodeChunk(from, to, head.between(at.window, at.end()))
+	value, err := encodeReadable(from, to, head.between(at.window, at.end()))
+	if err != nil {
+		return err
+	}
 	err = s.update(true, func(tx *buntdb.Tx) error {
 		_, _, err := tx.Set(merged, value, nil)
 		return err
@@ -135,11 +149,23 @@ func (s *Store) merge(at place, keys []string) error {
 		return err
 	}
 	s.at("merged")
-	var rest []string
-	for _, key := range keys {
-		if key != merged {
-			rest = append(rest, key)
+	for _, c := range parts {
+		if c.key != merged {
+			rest = append(rest, c.key)
 		}
 	}
 	return s.drop(rest)
+}
+
+// mergeable are the newest parts that fit into one chunk, or none where they are few.
+func mergeable(parts []placedChunk) []placedChunk {
+	rows, first := 0, len(parts)
+	for first > 0 && rows+parts[first-1].grid.n <= chunkRows {
+		first--
+		rows += parts[first].grid.n
+	}
+	if len(parts)-first < mergeChunks {
+		return nil
+	}
+	return parts[first:]
 }

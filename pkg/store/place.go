@@ -71,12 +71,39 @@ func (s *Store) place(group string, time int64) place {
 	return p
 }
 
-// A chunk's key is c:<group>:<window>:<sequence>, and of an additive family
-// c:<group>:<window>:<sequence>:<length in hours>.
+// chunkRows bounds the rows of one chunk, so that whoever reads it needs little memory. A
+// window with more of them has several chunks.
+const chunkRows = 1 << 16
+
+// half is that half of a window which has a time.
+func (p place) half(time int64) place {
+	middle := p.window + p.length/2
+	if time < middle {
+		p.length /= 2
+		return p
+	}
+	p.window, p.length = middle, p.end()-middle
+	return p
+}
+
+// A chunk's key is c:<group>:<window>:<sequence>, of an additive family
+// c:<group>:<window>:<sequence>:<length in hours>. Where the length is another one, because
+// a window was too full, it ends in its milliseconds and whether values add up.
+const (
+	replacingLength = 'r'
+	additiveLength  = 'a'
+)
+
 func chunkKey(p place, to uint64) string {
 	key := chunkPrefix(p.group) + fmt.Sprintf("%013d:%016x", p.window, to)
-	if p.additive {
-		key += fmt.Sprintf(":%04x", p.length/time.Hour.Milliseconds())
+	hour := time.Hour.Milliseconds()
+	switch {
+	case p.additive && p.length%hour == 0:
+		key += fmt.Sprintf(":%04x", p.length/hour)
+	case p.additive:
+		key += fmt.Sprintf(":%c%011x", additiveLength, p.length)
+	case p.length != windowLength(p.group):
+		key += fmt.Sprintf(":%c%011x", replacingLength, p.length)
 	}
 	return key
 }
@@ -96,6 +123,14 @@ func chunkPlace(key string) (p place, ok bool) {
 		}
 		p.additive, p.length = true, int64(hours)*time.Hour.Milliseconds()
 		rest = rest[:n-5]
+	} else if n > 13 && rest[n-13] == ':' {
+		kind := rest[n-12]
+		length, err := strconv.ParseInt(rest[n-11:], 16, 64)
+		if err != nil || length <= 0 || kind != additiveLength && kind != replacingLength {
+			return place{}, false
+		}
+		p.additive, p.length = kind == additiveLength, length
+		rest = rest[:n-13]
 	}
 	at := len(rest) - 31 // ":<13 digits>:<16 digits>"
 	if at < 0 || rest[at] != ':' || rest[at+14] != ':' {
@@ -104,7 +139,7 @@ func chunkPlace(key string) (p place, ok bool) {
 	var err error
 	p.group = rest[:at]
 	p.window, err = strconv.ParseInt(rest[at+1:at+14], 10, 64)
-	if !p.additive {
+	if p.length == 0 {
 		p.length = windowLength(p.group)
 	}
 	return p, err == nil

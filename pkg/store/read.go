@@ -376,7 +376,7 @@ func mergeParts(ctx context.Context, head *groupHead, parts []part, segment segm
 			if !ok {
 				continue
 			}
-			column := head.columnIndex(name)
+			column := head.numbers.number(name)
 			err := p.runs(i, func(first, last int, value float64) {
 				if value != value {
 					return

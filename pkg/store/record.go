@@ -61,6 +61,7 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 		return ErrClosed
 	}
 	s.giveUp(batch, ends)
+	s.renew(batch)
 	s.pending.append(batch)
 	s.apply(batch, 0, nil)
 	s.status.RecordedRows += uint64(len(batch.rows))

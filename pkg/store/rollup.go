@@ -191,6 +191,7 @@ func (s *Store) recordRollup(batch *Batch, rollup string, from int64) (moved boo
 	if document := s.documents[rolledUpToBegin+rollup].value; document != nil && int64(binary.BigEndian.Uint64(document)) != from {
 		return false, nil
 	}
+	s.renew(batch)
 	s.pending.append(batch)
 	s.apply(batch, 0, nil)
 	return true, nil

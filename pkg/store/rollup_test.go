@@ -147,7 +147,7 @@ func TestRowsOfAWrongClockAreRefusedAndCounted(t *testing.T) {
 // A file of a former format, as that version wrote it, is read, gets its roll-ups,
 // and is of the current format after that.
 func TestFormerFormatsAreUpgraded(t *testing.T) {
-	for _, format := range []string{"1", "2", "3"} {
+	for _, format := range []string{"1", "2", "3", "4"} {
 		t.Run(format, func(t *testing.T) { upgrade(t, "format"+format+".db") })
 	}
 }

@@ -109,8 +109,15 @@ func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 	for group, head := range s.sealing {
 		for at := 0; at < len(head.rows); {
 			in := s.place(group, head.rows[at].time)
+			for head.count(in.window, in.end()) > chunkRows {
+				in = in.half(head.rows[at].time)
+			}
 			t := head.between(in.window, in.end())
-			chunks[chunkKey(in, to)] = encodeChunk(max(from, s.contained[in]+1), to, t)
+			value, err := encodeReadable(max(from, s.contained[in]+1), to, t)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", group, err)
+			}
+			chunks[chunkKey(in, to)] = value
 			places = append(places, in)
 			at += len(t.times)
 		}
@@ -123,7 +130,10 @@ func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 		case doc.value == nil:
 			deleted = append(deleted, key)
 		default:
-			changed["d:"+key] = encodeDocument(doc.sequence, doc.value)
+			value := encodeDocument(doc.sequence, doc.value)
+			for _, begin := range documentCopies {
+				changed[begin+key] = value
+			}
 		}
 	}
 	s.mu.RUnlock()
@@ -136,8 +146,10 @@ func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 			}
 		}
 		for _, key := range deleted {
-			if _, err := tx.Delete("d:" + key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
-				return err
+			for _, begin := range documentCopies {
+				if _, err := tx.Delete(begin + key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
+					return err
+				}
 			}
 		}
 		return nil
@@ -151,6 +163,16 @@ func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 		s.contained[in] = to
 	}
 	return deleted, nil
+}
+
+// encodeReadable makes a chunk that is known to be readable: what it stands for goes.
+func encodeReadable(from, to uint64, t *table) (string, error) {
+	value := encodeChunk(from, to, t)
+	c, err := decodeChunk(value)
+	if err == nil && (c.grid.n != len(t.times) || len(c.columns) != len(t.columns) || len(c.histogramColumns) != len(t.histogramColumns)) {
+		err = fmt.Errorf("%w: of %d rows it holds %d", errDamaged, len(t.times), c.grid.n)
+	}
+	return value, err
 }
 
 // dropCommits drops what is sealed. That it is sealed comes first, and is on the disk

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
 	"strconv"
 	"time"
 
@@ -74,200 +73,20 @@ func (s *Store) Backup(w io.Writer) error {
 	return nil
 }
 
-// Contents is what a store's file holds.
-type Contents struct {
-	Format    string
-	Bytes     int64 // of the file
-	Damaged   int64 // bytes that are no whole command
-	Bad       []string
-	Commits   int   // not sealed yet
-	Unsealed  int64 // samples in these commits
-	Documents int
-	Chunks    int
-	Series    int // in commits and chunks
-	Events    int // sealed ones
-	Tiers     []TierContents
-}
-
-// TierContents is what a file holds of one tier: rows as recorded (step 0) or a
-// roll-up.
-type TierContents struct {
-	Family      string
-	Step        time.Duration
-	Series      int
-	Samples     int64
-	Histograms  int64
-	Bytes       int64 // of its chunks, keys included
-	First, Last time.Time
-}
-
-// ReadContents reads and verifies a file without opening it as a store, and
-// changes nothing. What is damaged is counted and named.
-func ReadContents(path string) (Contents, error) {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return Contents{}, err
-	}
-	state := inspectFile(content)
-	c := Contents{Format: state.format, Bytes: int64(len(content)), Damaged: int64(state.damaged)}
-	if format, err := strconv.Atoi(state.format); state.format != "" && (err != nil || format > currentFormatNumber) {
-		return c, &NewerFormatError{Path: path, Format: state.format}
-	}
-	latest := map[string]string{}
-	for at := 0; at < len(state.whole); {
-		n, arguments, ok := parseCommand(state.whole[at:])
-		if !ok {
-			return c, fmt.Errorf("%w: %s at byte %d", errDamaged, path, at)
-		}
-		if arguments[2] != nil {
-			latest[string(arguments[1])] = string(arguments[2])
-		} else {
-			delete(latest, string(arguments[1]))
-		}
-		at += n
-	}
-	tiers := map[TierContents]*TierContents{}
-	sealed, all := seriesSet{}, seriesSet{}
-	for key, value := range latest {
-		if err := c.add(key, value, tiers, sealed, all); err != nil {
-			c.Bad = append(c.Bad, key)
-		}
-	}
-	for group, columns := range sealed {
-		tiers[TierContents{Family: family(group), Step: rollupStep(group)}].Series += len(columns)
-	}
-	for _, columns := range all {
-		c.Series += len(columns)
-	}
-	for _, t := range tiers {
-		c.Tiers = append(c.Tiers, *t)
-	}
-	sort.Strings(c.Bad)
-	sort.Slice(c.Tiers, func(i, j int) bool {
-		a, b := c.Tiers[i], c.Tiers[j]
-		return a.Family < b.Family || a.Family == b.Family && a.Step < b.Step
-	})
-	return c, nil
-}
-
-// seriesSet is which columns there are of each group.
-type seriesSet map[string]map[Column]bool
-
-func (s seriesSet) add(group string, columns ...Column) {
-	if s[group] == nil {
-		s[group] = map[Column]bool{}
-	}
-	for _, column := range columns {
-		s[group][column] = true
-	}
-}
-
-func (c *Contents) addCommit(batch *Batch, all seriesSet) {
-	c.Commits++
-	for _, r := range batch.rows {
-		for _, s := range r.samples {
-			all.add(r.group, s.Column)
-		}
-		for _, s := range r.histograms {
-			all.add(r.group, s.Column)
-		}
-		c.Unsealed += int64(len(r.samples) + len(r.histograms))
-	}
-}
-
-func (c *Contents) add(key, value string, tiers map[TierContents]*TierContents, sealed, all seriesSet) error {
-	if len(key) < 2 {
-		return errDamaged
-	}
-	switch key[:2] {
-	case "m:":
-		return nil
-	case "w:":
-		_, batch, err := decodeCommit(value)
-		if err != nil {
-			return err
-		}
-		c.addCommit(batch, all)
-		return nil
-	case "d:":
-		_, _, err := decodeDocument(value)
-		c.Documents++
-		return err
-	case "c:":
-	default:
-		return errDamaged
-	}
-	in, ok := chunkPlace(key)
-	group := in.group
-	decoded, err := decodeChunk(value)
-	if err != nil || !ok {
-		return errDamaged
-	}
-	c.Chunks++
-	at := TierContents{Family: family(group), Step: rollupStep(group)}
-	t := tiers[at]
-	if t == nil {
-		t = &TierContents{Family: at.Family, Step: at.Step}
-		tiers[at] = t
-	}
-	for _, set := range []seriesSet{sealed, all} {
-		set.add(group, decoded.columns...)
-		set.add(group, decoded.histogramColumns...)
-	}
-	t.Bytes += int64(len(key) + len(value))
-	for i := range decoded.columns {
-		values, err := decoded.column(i)
-		if err != nil {
-			return err
-		}
-		for _, v := range values {
-			if v == v {
-				t.Samples++
-			}
-		}
-	}
-	for i := range decoded.histogramColumns {
-		values, err := decoded.histograms(i)
-		if err != nil {
-			return err
-		}
-		for _, h := range values {
-			if h != nil {
-				t.Histograms++
-			}
-		}
-	}
-	events, err := decoded.events()
-	if err != nil {
-		return err
-	}
-	c.Events += len(events)
-	if decoded.grid.n > 0 {
-		first, last := time.UnixMilli(decoded.grid.first()).UTC(), time.UnixMilli(decoded.grid.last()).UTC()
-		if t.First.IsZero() || first.Before(t.First) {
-			t.First = first
-		}
-		if last.After(t.Last) {
-			t.Last = last
-		}
-	}
-	return nil
-}
-
 // Restore puts a backup in the place of a folder's store. It refuses a backup that
 // is damaged, and a folder that a process holds; what was there is kept, under the
 // name that it answers ("" if there was nothing).
 func Restore(backup, dir string, now time.Time) (kept string, err error) {
-	contents, err := ReadContents(backup)
+	content, err := os.ReadFile(backup)
+	if err != nil {
+		return "", fmt.Errorf("restore: %w", err)
+	}
+	contents, err := contentsOf(backup, content)
 	if err != nil {
 		return "", fmt.Errorf("restore: %w", err)
 	}
 	if contents.Damaged > 0 || len(contents.Bad) > 0 || contents.Format == "" {
-		return "", fmt.Errorf("restore: %s is not a whole backup: %d damaged bytes, %d damaged values", backup, contents.Damaged, len(contents.Bad))
-	}
-	content, err := os.ReadFile(backup)
-	if err != nil {
-		return "", fmt.Errorf("restore: %w", err)
+		return "", fmt.Errorf("restore: %s is not a whole backup: %d damaged bytes, %d damaged or missing values", backup, contents.Damaged, len(contents.Bad))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("restore: %w", err)

@@ -33,7 +33,7 @@ func TestABackupIsWhatWasRecorded(t *testing.T) {
 	check(t, os.WriteFile(backup, copied.Bytes(), 0o600))
 	contents, err := ReadContents(backup)
 	check(t, err)
-	if contents.Format != currentFormat || contents.Documents != 0 || contents.Commits != 1 || contents.Chunks != 1 || contents.Series != 2 || contents.Damaged != 0 || len(contents.Bad) != 0 {
+	if contents.Format != currentFormat || contents.Documents != 1 || contents.Commits != 1 || contents.Chunks != 1 || contents.Series != 2 || contents.Damaged != 0 || len(contents.Bad) != 0 {
 		t.Errorf("the backup holds %+v", contents)
 	}
 	if tier := contents.Tiers[0]; tier.Family != "a" || tier.Samples != 22 || !tier.First.Equal(start) || !tier.Last.Equal(start.Add(10*time.Minute)) {
@@ -137,5 +137,34 @@ func TestTheMemoryLimitShedsTheOldestRowsLoudly(t *testing.T) {
 	}
 	if missing > 5 { // the hours that were not over when their rows went
 		t.Errorf("%d of %d hours are missing: roll-ups went with the rows", missing, len(result.Times))
+	}
+}
+
+// What an opening would not read back is no whole backup.
+func TestAMissingCommitIsNoticed(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for n := range 5 {
+		record(t, s, "a", start.Add(time.Duration(n)*time.Minute), Sample{"x", float64(n)})
+		check(t, s.Flush())
+	}
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	at, _ := setOf(t, file, commitKey(2))
+	n, _, _ := parseCommand(file[at:])
+	path := filepath.Join(t.TempDir(), "backup.db")
+	check(t, os.WriteFile(path, append(bytes.Clone(file[:at]), file[at+n:]...), 0o600))
+	contents, err := ReadContents(path)
+	check(t, err)
+	if diff := cmp.Diff([]string{commitKey(2)}, contents.Bad); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if _, err := Restore(path, t.TempDir(), start); err == nil {
+		t.Error("it is restored")
+	}
+	// A commit under another's number.
+	check(t, os.WriteFile(path, bytes.Replace(file, []byte(commitKey(5)), []byte(commitKey(6)), 1), 0o600))
+	if contents, err = ReadContents(path); err != nil || len(contents.Bad) != 1 {
+		t.Errorf("a commit with another's key: %q, %v", contents.Bad, err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +26,10 @@ const (
 	compactionFloor = 4 << 20
 
 	// Format 2 has roll-ups, format 3 histograms and events, format 4 counts that add up
-	// and packed columns.
-	currentFormat       = "4"
-	currentFormatNumber = 4
+	// and packed columns, format 5 checksums of columns, two copies of each document, and
+	// windows of several chunks.
+	currentFormat       = "5"
+	currentFormatNumber = 5
 	formatKey           = "m:format"
 	sealedKey           = "m:sealed"
 )
@@ -95,11 +95,6 @@ type Store struct {
 	syncing, rollingUp, sealingUp trouble
 	stop                          context.CancelFunc
 	stopped                       chan struct{}
-}
-
-type storedDocument struct {
-	sequence uint64 // 0 while its commit is pending
-	value    []byte // nil: deleted
 }
 
 // Status describes a store, for health and metrics.
@@ -177,18 +172,15 @@ func (s *Store) open() error {
 	if err := removeUnfinished(s.options.Dir); err != nil {
 		return err
 	}
-	kept, damaged, err := repairFile(s.path, s.options.Now())
+	kept, file, err := repairFile(s.path, s.options.Now())
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	if damaged > 0 {
-		s.damage(fmt.Sprintf("%d bytes of %s could not be read and were left out; the original is kept as %s", damaged, s.path, kept))
-		s.status.CorruptCopies = append(s.status.CorruptCopies, kept)
-	}
+	s.tellRepair(kept, file)
 	if err := s.reopen(); err != nil {
 		return fmt.Errorf("open the store %s: %w", s.path, err)
 	}
-	if err := s.load(); err != nil {
+	if err := s.load(file); err != nil {
 		return errors.Join(fmt.Errorf("read the store %s: %w", s.path, err), s.db.Close(), s.file.Close())
 	}
 	return nil
@@ -259,30 +251,6 @@ func (s *Store) using(use string) error {
 		return nil
 	}
 	return s.disk(use)
-}
-
-func (s *Store) damage(message string) {
-	s.status.Damage = append(s.status.Damage, message)
-	s.options.Report(message)
-}
-
-// Document is the value last put under a key. The caller must not change it.
-func (s *Store) Document(key string) ([]byte, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	doc, ok := s.documents[key]
-	return doc.value, ok && doc.value != nil
-}
-
-// Documents calls f with each document whose key begins so, in no order.
-func (s *Store) Documents(prefix string, f func(key string, value []byte)) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for key, doc := range s.documents {
-		if doc.value != nil && strings.HasPrefix(key, prefix) {
-			f(key, doc.value)
-		}
-	}
 }
 
 // view runs a short reading transaction: whatever takes time is done after it,

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// damage tells of damage that the opening found.
+func (s *Store) damage(message string) {
+	s.status.Damage = append(s.status.Damage, message)
+	s.options.Report(message)
+}
+
+// tellRepair tells what of the file itself could not be read.
+func (s *Store) tellRepair(kept string, file fileState) {
+	if file.damaged == 0 {
+		return
+	}
+	message := fmt.Sprintf("%d bytes of %s could not be read and were left out", file.damaged, s.path)
+	var lost []string
+	for _, key := range file.named {
+		lost = append(lost, describe(key, nil))
+	}
+	if len(lost) > 0 {
+		message += ", of " + listed(lost)
+	}
+	if kept == "" {
+		s.damage(message + "; they are its end, which was cut off, as there was no space to keep it")
+		return
+	}
+	s.damage(message + "; the original is kept as " + kept)
+	s.status.CorruptCopies = append(s.status.CorruptCopies, kept)
+}
+
+// listed names at most some of what is lost.
+func listed(lost []string) string {
+	const most = 8
+	slices.Sort(lost)
+	lost = slices.Compact(lost)
+	if more := len(lost) - most; more > 0 {
+		lost = append(lost[:most:most], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(lost, "; ")
+}
+
+// describe says what a key's value was, in an operator's words; of a chunk that could be
+// parsed, only what is damaged of it.
+func describe(key string, c *chunk) string {
+	if in, ok := chunkPlace(key); ok {
+		of := "rows of " + in.group + " as recorded"
+		switch step := rollupStep(in.group); {
+		case in.group == eventsGroup:
+			of = "events"
+		case step > 0:
+			of = fmt.Sprintf("rows of %s in steps of %s", rollupBase(in.group), spoken(step))
+		}
+		from, to := in.window, in.end()
+		if c == nil || c.grid.n == 0 {
+			return fmt.Sprintf("all %s from %s to %s that were sealed together", of, moment(from), moment(to))
+		}
+		from, to = c.grid.first(), c.grid.last()
+		return fmt.Sprintf("%d of %d columns (%s) of %d %s from %s to %s", len(c.damaged), len(c.columns)+len(c.histogramColumns),
+			metrics(c.damaged), c.grid.n, of, moment(from), moment(to))
+	}
+	if document, ok := documentKey(key); ok {
+		return "a copy of the document " + document
+	}
+	if strings.HasPrefix(key, "w:") {
+		return "a commit that was not sealed"
+	}
+	return fmt.Sprintf("the value %q", key)
+}
+
+// metrics are the first of the metrics that columns are of.
+func metrics(columns []Column) string {
+	var names []string
+	for _, c := range columns {
+		if name := strings.ReplaceAll(c.Metric(), aggregateMark, " "); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 3 {
+		names = append(names[:3:3], "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+func moment(time_ int64) string {
+	return time.UnixMilli(time_).UTC().Format("2006-01-02 15:04")
+}
+
+func spoken(step time.Duration) string {
+	switch {
+	case step%(24*time.Hour) == 0:
+		return fmt.Sprintf("%d d", step/(24*time.Hour))
+	case step%time.Hour == 0:
+		return fmt.Sprintf("%d h", step/time.Hour)
+	}
+	return fmt.Sprintf("%d min", step/time.Minute)
+}

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fileOf is the file of a store that was closed.
+func fileOf(t *testing.T, dir string) []byte {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(dir, FileName))
+	check(t, err)
+	return file
+}
+
+// setOf is where the last command that sets a key begins, and where its value does.
+func setOf(t *testing.T, file []byte, key string) (command, value int) {
+	t.Helper()
+	command = -1
+	for at := 0; at < len(file); {
+		n, arguments, ok := parseCommand(file[at:])
+		if !ok {
+			t.Fatalf("at %d is no command", at)
+		}
+		if arguments[2] != nil && strings.HasPrefix(string(arguments[1]), key) {
+			command, value = at, at+n-2-len(arguments[2])
+		}
+		at += n
+	}
+	if command < 0 {
+		t.Fatalf("nothing sets %s", key)
+	}
+	return command, value
+}
+
+// openAgain opens a damaged file, and checks that the damage is told of in these words,
+// and mended when it is opened once more.
+func openAgain(t *testing.T, file []byte, words []string, change ...func(*Options)) *Store {
+	t.Helper()
+	dir := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
+	s := open(t, dir, change...)
+	damage := strings.Join(s.Status().Damage, "\n")
+	for _, word := range words {
+		if !strings.Contains(damage, word) {
+			t.Errorf("the damage is %q, want %q in it", damage, word)
+		}
+	}
+	if len(words) > 0 == (damage == "") {
+		t.Errorf("the damage is %q", damage)
+	}
+	check(t, s.Close())
+	s = open(t, dir, change...)
+	if damage := s.Status().Damage; len(damage) > 0 {
+		t.Errorf("after the repair there is damage: %q", damage)
+	}
+	return s
+}
+
+func TestADamagedColumnCostsNoOther(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for n := range 300 {
+		at := start.Add(time.Duration(n) * time.Minute)
+		record(t, s, "scores/n", at, Sample{NewColumn("audit", "satellite", "1"), float64(n) / 7}, Sample{"health", float64(n) / 3})
+		batch := &Batch{}
+		batch.AddHistograms("scores/n", at.UnixMilli(), HistogramSample{"took", observed(float64(n))})
+		check(t, s.Record(batch))
+	}
+	check(t, s.Close())
+	s = open(t, dir)
+	check(t, s.Seal())
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	command, value := setOf(t, file, "c:scores/n:")
+	n, arguments, _ := parseCommand(file[command:])
+	c, err := parseChunk(string(arguments[2]))
+	check(t, err)
+	audit := value + bytes.Index(file[value:], c.data[0])
+
+	harmed := bytes.Clone(file)
+	harmed[audit+10] ^= 4
+	s = openAgain(t, harmed, []string{"1 of 3 columns (audit) of 300 rows of scores/n as recorded from 2026-11-01 00:00 to 2026-11-01 04:59"})
+	got := content(t, s, "scores/n")
+	if len(got["health"]) != 300 || len(got) != 1 {
+		t.Errorf("beside the damaged column there are %d columns, of health %d rows", len(got), len(got["health"]))
+	}
+	histograms, err := s.Histograms(t.Context(), Range{Group: "scores/n", To: forever - 1}, nil)
+	check(t, err)
+	if len(histograms.Times) != 300 {
+		t.Errorf("%d histograms are left", len(histograms.Times))
+	}
+
+	harmed = bytes.Clone(file) // the head of the chunk
+	harmed[value+5] ^= 4
+	s = openAgain(t, harmed, []string{"all rows of scores/n as recorded from 2026-10-2"})
+	if got := content(t, s, "scores/n"); len(got) > 0 {
+		t.Errorf("of a chunk without its head %d columns are left", len(got))
+	}
+	check(t, s.Close())
+	for at := command; at < command+n; at += 7 { // and anywhere: a value that nobody wrote is never read
+		harmed := bytes.Clone(file)
+		harmed[at] ^= 16
+		s := openFile(t, harmed)
+		for column, rows := range content(t, s, "scores/n") {
+			for at, v := range rows {
+				divisor := map[Column]float64{"health": 3, NewColumn("audit", "satellite", "1"): 7}[column]
+				if minutes := float64(at-start.UnixMilli()) / 60e3; v != minutes/divisor {
+					t.Fatalf("flipped at %d: at minute %v %s is %v", at, minutes, column, v)
+				}
+			}
+		}
+		check(t, s.Close())
+	}
+}
+
+// Where counts of a fine tier are lost, a coarser one that holds them answers.
+func TestLostCountsAreReadFromACoarserTier(t *testing.T) {
+	dir := t.TempDir()
+	now := start
+	s := countingStore(t, dir, &now)
+	model := counts{}
+	for n := range 20 {
+		count(t, s, model, now.Add(-time.Duration(n)*time.Hour), 1)
+	}
+	check(t, s.Seal())
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	command, value := setOf(t, file, "c:traffic/n:")
+	for name, at := range map[string]int{"its value": value + 5, "its name's length": command + len(setCommand)} {
+		t.Run(name, func(t *testing.T) {
+			harmed := bytes.Clone(file)
+			harmed[at] ^= 4
+			after := openAgain(t, harmed, []string{"rows of traffic/n as recorded from 2026-11-01"}, func(o *Options) {
+				o.Limits.Policies, o.Now = counted, func() time.Time { return now }
+			})
+			wholeTotals(t, after, model, now, "damaged")
+		})
+	}
+}
+
+// Of a document there are two copies; if both are lost, that is said, and if what is left
+// is from before, it is known.
+func TestAPositionIsNeitherLostNorOldUnnoticed(t *testing.T) {
+	dir := t.TempDir()
+	now := start
+	s := countingStore(t, dir, &now)
+	for _, position := range []string{"100", "200"} {
+		batch := &Batch{}
+		batch.Add("traffic/n", now.UnixMilli(), Sample{"ops", 100})
+		batch.Put("log/n", []byte(position))
+		check(t, s.Record(batch))
+		check(t, s.Seal())
+		now = now.Add(time.Hour)
+	}
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	first, firstValue := setOf(t, file, documentCopies[0]+"log/n")
+	second, secondValue := setOf(t, file, documentCopies[1]+"log/n")
+	for name, test := range map[string]struct {
+		harm     []int
+		position string
+		outdated bool
+		words    []string
+	}{
+		"one copy":              {[]int{firstValue + 2}, "200", false, []string{"a copy of the document log/n"}},
+		"the other":             {[]int{secondValue + 2}, "200", false, []string{"a copy of the document log/n"}},
+		"one copy's name":       {[]int{first + len(setCommand)}, "200", false, []string{"a copy of the document log/n"}},
+		"both":                  {[]int{firstValue + 2, secondValue + 2}, "", false, []string{"the document log/n, both copies"}},
+		"both names":            {[]int{first + len(setCommand), second + len(setCommand)}, "100", true, []string{"a copy of the document log/n"}},
+		"a name and a value":    {[]int{first + len(setCommand), secondValue + 2}, "100", true, []string{"a copy of the document log/n"}},
+		"nothing of a document": {nil, "200", false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			harmed := bytes.Clone(file)
+			for _, at := range test.harm {
+				harmed[at] ^= 1
+			}
+			s := openAgain(t, harmed, test.words)
+			position, _ := s.Document("log/n")
+			if string(position) != test.position || s.Outdated("log/n") != test.outdated {
+				t.Errorf("the position is %q, outdated %v", position, s.Outdated("log/n"))
+			}
+			batch := &Batch{}
+			batch.Put("log/n", []byte("300"))
+			check(t, s.Record(batch))
+			if s.Outdated("log/n") {
+				t.Error("a position that is new is outdated")
+			}
+		})
+	}
+}
+
+// A power cut that takes pages of what was not synced makes no document outdated: the
+// commits are there.
+func TestUnsyncedPagesMakeNoDocumentOutdated(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	put := func(n int) {
+		batch := &Batch{}
+		batch.Add("a", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"x", 1})
+		batch.Put("log/n", fmt.Append(nil, n))
+		check(t, s.Record(batch))
+		check(t, s.Flush())
+	}
+	put(1)
+	check(t, s.Seal())
+	for n := 2; n < 5; n++ {
+		put(n)
+	}
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	command, _ := setOf(t, file, commitKey(3))
+	clear(file[command : command+40])
+	s = openAgain(t, file, []string{"could not be read"})
+	if position, _ := s.Document("log/n"); string(position) != "2" || s.Outdated("log/n") {
+		t.Errorf("the position is %q, outdated %v", position, s.Outdated("log/n"))
+	}
+}
+
+// Text inside of a value that looks like a command is none, also where the value's own
+// command is damaged.
+func TestTextInADamagedValueIsNoCommand(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	record(t, s, "a", start, Sample{"x", 1})
+	check(t, s.Flush())
+	batch := &Batch{}
+	batch.AppendEvent(Event{Time: start.UnixMilli(), Kind: "error", Text: setCommand + "8\r\nm:format\r\n$1\r\n9\r\n"})
+	check(t, s.Record(batch))
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	command, _ := setOf(t, file, commitKey(2))
+	file[command+len(setCommand)] ^= 1
+	s = openAgain(t, file, []string{"could not be read"})
+	if got := len(content(t, s, "a")["x"]); got != 1 {
+		t.Errorf("%d rows", got)
+	}
+}
+
+func TestOnlyTheNewestDamagedCopiesAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	for n := range keptCopies + 3 {
+		_, err := keepAside(path, fmt.Append(nil, n), start.Add(time.Duration(n)*time.Hour))
+		check(t, err)
+	}
+	copies, err := filepath.Glob(path + "*")
+	check(t, err)
+	oldest, err := os.ReadFile(copies[0])
+	check(t, err)
+	if len(copies) != keptCopies || string(oldest) != "3" {
+		t.Errorf("%q are kept, the oldest is number %s", copies, oldest)
+	}
+}

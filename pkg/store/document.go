@@ -1,0 +1,81 @@
+package store
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// Of each document there are two copies, far from each other in a compacted file: counts
+// are added up as far as a document says, and one that is lost, or older than the counts,
+// would have them counted again.
+var documentCopies = [2]string{"b:", "d:"}
+
+type storedDocument struct {
+	sequence uint64 // 0 while its commit is pending
+	value    []byte // nil: deleted
+}
+
+// documentKey is the document of which a key holds a copy.
+func documentKey(key string) (document string, ok bool) {
+	for _, begin := range documentCopies {
+		if document, ok := strings.CutPrefix(key, begin); ok {
+			return document, true
+		}
+	}
+	return "", false
+}
+
+func encodeDocument(sequence uint64, value []byte) string {
+	b := binary.AppendUvarint(nil, sequence)
+	return string(appendChecksum(append(b, value...)))
+}
+
+func decodeDocument(value string) (sequence uint64, payload []byte, err error) {
+	body, err := verified(value)
+	if err != nil {
+		return 0, nil, err
+	}
+	d := &decoder{b: body}
+	sequence = d.uvarint()
+	return sequence, d.b, d.err
+}
+
+// outdatedBegin begins the names of the documents that say of others that they may be old.
+const outdatedBegin = "outdated/"
+
+// Outdated says whether damage to the file may have taken a later state of a document, so
+// that what Document answers is from before. It is so until the document is put again.
+func (s *Store) Outdated(key string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.documents[outdatedBegin+key].value != nil
+}
+
+// renew adds to a batch that the documents it brings are no longer outdated; the caller
+// holds mu.
+func (s *Store) renew(batch *Batch) {
+	for _, doc := range batch.documents {
+		if s.documents[outdatedBegin+doc.key].value != nil {
+			batch.Delete(outdatedBegin + doc.key)
+		}
+	}
+}
+
+// Document is the value last put under a key. The caller must not change it.
+func (s *Store) Document(key string) ([]byte, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	doc, ok := s.documents[key]
+	return doc.value, ok && doc.value != nil
+}
+
+// Documents calls f with each document whose key begins so, in no order.
+func (s *Store) Documents(prefix string, f func(key string, value []byte)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for key, doc := range s.documents {
+		if doc.value != nil && strings.HasPrefix(key, prefix) {
+			f(key, doc.value)
+		}
+	}
+}
