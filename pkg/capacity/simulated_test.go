@@ -51,7 +51,7 @@ func (s *scene) simulated(options simnode.Options) (node *simnode.Node, until fu
 
 // Nodes of all shapes of the API say the same of their disks, and it is the truth.
 func TestSimulatedNodesOfAllVersions(t *testing.T) {
-	for _, version := range []string{"1.60.3", "1.69.2", "1.142.7", "1.143.2", "1.162.3"} {
+	for _, version := range []string{"1.69.2", "1.142.7", "1.162.3"} {
 		t.Run(version, func(t *testing.T) {
 			s := newScene(t)
 			node, until := s.simulated(simnode.Options{Version: version, Updates: []simnode.VersionChange{}, Rate: 20})
