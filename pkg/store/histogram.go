@@ -57,8 +57,34 @@ func (h *Histogram) Merge(other *Histogram) {
 		h.Buckets = append(h.Buckets, other.Buckets...)
 		return
 	}
+	// Both are sorted. How many are new says how long the result is; it is then made from
+	// its end on, in place, and nothing that is still needed is in the way.
+	added, i := 0, 0
 	for _, b := range other.Buckets {
-		h.add(b)
+		for i < len(h.Buckets) && h.Buckets[i].Index < b.Index {
+			i++
+		}
+		if i == len(h.Buckets) || h.Buckets[i].Index != b.Index {
+			added++
+		}
+	}
+	i = len(h.Buckets) - 1
+	h.Buckets = append(h.Buckets, other.Buckets[:added]...)
+	to := len(h.Buckets) - 1
+	for j := len(other.Buckets) - 1; j >= 0; to-- {
+		switch b := other.Buckets[j]; {
+		case i >= 0 && h.Buckets[i].Index > b.Index:
+			h.Buckets[to] = h.Buckets[i]
+			i--
+		case i >= 0 && h.Buckets[i].Index == b.Index:
+			b.Count += h.Buckets[i].Count
+			h.Buckets[to] = b
+			i--
+			j--
+		default:
+			h.Buckets[to] = b
+			j--
+		}
 	}
 }
 
@@ -161,14 +187,14 @@ func (d *decoder) histogram() *Histogram {
 		if i == 0 {
 			index = d.varint()
 		} else {
-			gap := d.uvarint()
+			gap := d.shortUvarint()
 			if gap > math.MaxInt32 {
 				d.fail()
 				break
 			}
 			index += int64(gap) + 1
 		}
-		count := d.uvarint()
+		count := d.shortUvarint()
 		if index < math.MinInt32 || index > math.MaxInt32 || count == 0 {
 			d.fail()
 			break
@@ -184,6 +210,16 @@ func (d *decoder) histogram() *Histogram {
 		return nil
 	}
 	return h
+}
+
+// shortUvarint is uvarint for numbers that nearly always are one byte.
+func (d *decoder) shortUvarint() uint64 {
+	if len(d.b) > 0 && d.b[0] < 0x80 {
+		v := d.b[0]
+		d.b = d.b[1:]
+		return uint64(v)
+	}
+	return d.uvarint()
 }
 
 // A column of histograms is written as: how many rows have none, a histogram, and
