@@ -17,21 +17,22 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
-// The concern's names in the store. A histogram has some dozens of numbers, so that hours
-// of all satellites and actions over a year would take as much as all else together. So
-// what lies back further than two weeks is kept coarser than counts are, in a family of
-// its own, because the steps of one family must follow the hours.
+// The concern's names in the store. A histogram has some dozens of numbers, so that the
+// hours of all satellites and actions over a year would take more than all else together:
+// some 8 MiB a node. So what lies back further than two weeks is kept coarser than counts
+// are, in a family of its own, whose steps need not be those of the first.
 const (
 	name  = "latency"
 	later = "latency-later"
 )
 
 // The steps that are kept, and each for how long by default: minutes for 48 hours, hours
-// for 14 days, quarters of days for 30 days, days for 400.
+// for 14 days, quarters of days for 30 days, four days for 400.
 const (
 	hour       = time.Hour
 	quarterDay = 6 * time.Hour
 	day        = 24 * time.Hour
+	fourDays   = 4 * day
 )
 
 // Concern is the latency concern; it has no state of its own.
@@ -48,7 +49,7 @@ func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
 			Aggregates: []store.Aggregate{store.Sum}, Additive: true,
 		},
 		later: {
-			Keep: retention.Sizes, Rollups: []store.Rollup{{Step: day, Keep: retention.Hours}},
+			Keep: retention.Sizes, Rollups: []store.Rollup{{Step: fourDays, Keep: retention.Hours}},
 			Aggregates: []store.Aggregate{store.Sum}, Additive: true,
 		},
 	}

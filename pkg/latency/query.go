@@ -172,7 +172,7 @@ func (a *answer) step() time.Duration {
 func (a *answer) wholeStep() time.Duration {
 	switch length := a.request.To.Sub(a.request.From); {
 	case length > 60*day:
-		return day
+		return fourDays
 	case length > 7*day:
 		return quarterDay
 	case length > 12*hour:

@@ -18,7 +18,7 @@ type tier struct {
 }
 
 func tiers(r settings.Retention) []tier {
-	return []tier{{name, time.Minute, r.Minutes}, {name, hour, r.TenMinutes}, {later, quarterDay, r.Sizes}, {later, day, r.Hours}}
+	return []tier{{name, time.Minute, r.Minutes}, {name, hour, r.TenMinutes}, {later, quarterDay, r.Sizes}, {later, fourDays, r.Hours}}
 }
 
 // serving is the tier that serves a range which begins so long ago: the coarsest that is
