@@ -33,6 +33,9 @@ func (f *Fleet) checkFollowing(node settings.Node) []Check {
 	now := f.now()
 	status, evidence := l.state(now)
 	checks := []Check{following(node, status)}
+	if l.lost != "" {
+		checks = append(checks, Check{Name: "log_followed", Verdict: Warning, Message: "it was not known up to where the log was counted, so it is followed from its end on, and what was written before that is not counted: " + l.lost, Mend: "restore a backup of the store if you have one; look after the disk that it is on"})
+	}
 	for _, notice := range status.Notices {
 		verdict := map[logsource.Severity]Verdict{logsource.Info: Info, logsource.Warning: Warning, logsource.Critical: Failure}[notice.Severity]
 		checks = append(checks, Check{Name: "log_rotation", Verdict: verdict, Message: notice.Text, Mend: notice.Mend})

@@ -174,6 +174,9 @@ func (w *worker) ingest(ctx context.Context, path string, progress func(done, to
 	if err != nil {
 		return Ingested{}, err
 	}
+	if l.lost != "" {
+		return Ingested{}, fmt.Errorf("it is not known what of the log of %s is counted already: %s; follow its log first, then what is from before that can be told from what is new", l.name, l.lost)
+	}
 	counted := &tally{}
 	l.ears = append(l.ears, counted)
 	began, size := w.fleet.now(), int64(0)

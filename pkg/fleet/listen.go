@@ -15,6 +15,7 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/traffic"
 )
 
 const (
@@ -40,6 +41,7 @@ type listening struct {
 	name, key string // the node's
 	follower  *logsource.Follower
 	wake      chan struct{} // told when something waits for a flush
+	lost      string        // why it is not known up to where the log was counted, or ""
 
 	mu        sync.Mutex // guards everything below
 	parser    *storagenode.Parser
@@ -174,19 +176,41 @@ func (w *worker) newListening(history string) (*listening, error) {
 		}
 	}
 	l.ears = append(l.ears, l.evidence)
-	if document, ok := w.store.Document(positionsPrefix + history); ok {
-		if err := json.Unmarshal(document, &l.positions); err != nil {
-			return nil, fmt.Errorf("read up to where the log of %s was read: %w", node.Name, err)
-		}
-	}
+	l.resume(asConcern)
 	return l, nil
+}
+
+// resume finds out up to where the log was counted. Where damage to the store took that, or
+// left what is older than the counts, the log must not be counted again.
+func (l *listening) resume(node concern.Node) {
+	w := l.worker
+	key := positionsPrefix + l.history
+	document, ok := w.store.Document(key)
+	switch {
+	case w.store.Outdated(key):
+		l.lost = "the store was damaged, and what it says of that may be old"
+	case ok:
+		if err := json.Unmarshal(document, &l.positions); err != nil {
+			l.lost = err.Error()
+		}
+	case !l.evidence.known.Since.IsZero() || w.store.Holds(node.StoredAs(traffic.Concern{}.Types()[0].Name)):
+		l.lost = "the store was damaged, and does not say it any more"
+	}
+	if l.lost != "" {
+		l.positions = logsource.Positions{}
+		w.log.Error("it is not known up to where the log was counted: so that nothing counts twice, it is followed from its end on; what was written since it was last read is not counted", "cause", l.lost)
+	}
 }
 
 // follow makes the follower of the node's own log.
 func (l *listening) follow() (err error) {
 	w := l.worker
+	backfill := w.fleet.currentSettings().Backfill
+	if l.lost != "" {
+		backfill = 0 // from the end on
+	}
 	l.follower, err = logsource.New(logsource.Options{
-		Source: source(w.currentNode().Log), Resume: l.positions, Backfill: w.fleet.currentSettings().Backfill,
+		Source: source(w.currentNode().Log), Resume: l.positions, Backfill: backfill,
 		TimeOf: timeOf, Deliver: l.deliver, Watcher: w.fleet.watcher, Now: w.fleet.now,
 	})
 	return err

@@ -256,6 +256,12 @@ func (s *Store) firstTime(ctx context.Context, group string, from int64) (first 
 	return first, ok, err
 }
 
+// Holds says whether there is any row of a group.
+func (s *Store) Holds(group string) bool {
+	_, ok := s.firstKept(group)
+	return ok
+}
+
 // firstKept is a time (milliseconds UTC) before which the group has no row; ok is
 // false where it has none at all.
 func (s *Store) firstKept(group string) (first int64, ok bool) {
