@@ -154,11 +154,33 @@ func TestOverviewOfWhatIsOld(t *testing.T) {
 	n.serve(replay.FaultStatus(500))
 	c.advance(72 * time.Hour)
 	overview := ask(t, f, `{"queryType":"overview"}`)[0]
-	if got := cell(overview, "failed_audits_left_of", 0); !strings.HasSuffix(got, ", 3 d ago") {
+	// What was well is not known to be.
+	if got := cell(overview, "failed_audits_left_of", 0); !strings.HasPrefix(got, "only of old: A (") || !strings.HasSuffix(got, "), 3 d ago") {
 		t.Errorf("scores of %q", got)
+	}
+	if got := cell(overview, "failed_audits_left", 0); got != "null" {
+		t.Errorf("%s failed audits left, of 3 days ago", got)
 	}
 	if got := cell(overview, "watch_severity", 0) + cell(overview, "watch_text", 0); got != "2Not polled: A (3 d ago)" {
 		t.Errorf("the watch: %q", got)
+	}
+}
+
+// What was at risk when it was last seen is a reason to worry, however long ago.
+func TestOverviewOfOldTrouble(t *testing.T) {
+	n := newNode(t, degraded(t, idY))
+	c := &clock{}
+	f := configure(t, newRegistry(t, "", c.now), seldom(at("A", n)))
+	hasAudit(t, f, "A", degradedAudit)
+	before := cell(ask(t, f, `{"queryType":"overview"}`)[0], "failed_audits_left", 0)
+	n.serve(replay.FaultStatus(500))
+	c.advance(72 * time.Hour)
+	overview := ask(t, f, `{"queryType":"overview"}`)[0]
+	if got := cell(overview, "failed_audits_left", 0); got != before || before == "null" {
+		t.Errorf("%s failed audits left, and %s before", got, before)
+	}
+	if got := cell(overview, "failed_audits_left_of", 0); !strings.HasPrefix(got, "A (") || !strings.HasSuffix(got, "), 3 d ago") {
+		t.Errorf("scores of %q", got)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
 
 // overviewType is one row: what stands at the top of a dashboard beside the verdict, as
@@ -25,49 +26,76 @@ type said struct {
 
 func (f *Fleet) overview(request concern.Request) (data.Frames, error) {
 	active := slices.DeleteFunc(slices.Clone(request.Watched), func(n concern.Watched) bool { return n.Retired })
-	audits, downtime := least{}, least{}
+	audits, downtime := smallest{metric: "failed_audits_left"}, smallest{metric: "downtime_left_seconds"}
 	for _, node := range active {
 		b, err := budgetsOf(request, node)
 		if err != nil {
 			return nil, err
 		}
 		old := oldScores(b.at, request)
-		if b.audits.satellite != "" {
-			audits.take(b.audits.left, node.Name+" ("+b.audits.satellite+")"+old)
-		}
-		if b.downtime.satellite != "" {
-			downtime.take(b.downtime.left, node.Name+" ("+b.downtime.satellite+")"+old)
-		}
+		audits.take(node.Name, b.audits, old, request.Settings.Thresholds)
+		downtime.take(node.Name, b.downtime, old, request.Settings.Thresholds)
 	}
 	reach, watch := nodesUp(active, request.Now), f.theWatch(active, request)
 	severity := func(name string, of conditions.Severity) *data.Field {
 		return frames.Column(name, severityColors(), []float64{float64(of)})
 	}
 	text := func(name, text string) *data.Field { return data.NewField(name, nil, []string{text}) }
-	left := func(name string, of least) *data.Field {
-		var value *float64
-		if of.satellite != "" {
-			value = &of.left
-		}
-		return frames.Column(name, reputation.ConfigOf(name, request.Settings.Thresholds), []*float64{value})
+	left := func(of smallest) *data.Field {
+		return frames.Column(of.metric, reputation.ConfigOf(of.metric, request.Settings.Thresholds), []*float64{of.value()})
 	}
 	return data.Frames{frames.Table(overviewType.Name,
 		severity("nodes_severity", reach.severity),
 		text("nodes_text", reach.text),
-		left("failed_audits_left", audits),
+		left(audits),
 		text("failed_audits_left_of", audits.orSay(noScores(active))),
-		left("downtime_left_seconds", downtime),
+		left(downtime),
 		text("downtime_left_of", downtime.orSay(noScores(active))),
 		severity("watch_severity", watch.severity),
 		text("watch_text", watch.text),
 	)}, nil
 }
 
-func (l least) orSay(otherwise string) string {
-	if l.satellite == "" {
-		return otherwise
+// smallest is the smallest budget of all nodes, and whose. What was said long ago is no
+// reason to be content, but it is one to worry.
+type smallest struct {
+	metric   string
+	now, old least // satellite is also whose
+}
+
+func (s *smallest) take(node string, of least, old string, limits settings.Thresholds) {
+	if of.satellite == "" {
+		return
 	}
-	return l.satellite
+	whose := node + " (" + of.satellite + ")" + old
+	if old == "" || of.left < contentFrom(s.metric, limits) {
+		s.now.take(of.left, whose)
+		return
+	}
+	s.old.take(of.left, whose)
+}
+
+func (s *smallest) value() *float64 {
+	if s.now.satellite == "" {
+		return nil
+	}
+	return &s.now.left
+}
+
+func (s *smallest) orSay(otherwise string) string {
+	switch {
+	case s.now.satellite != "":
+		return s.now.satellite
+	case s.old.satellite != "":
+		return "only of old: " + s.old.satellite
+	}
+	return otherwise
+}
+
+// contentFrom is from where on a budget is green.
+func contentFrom(metric string, limits settings.Thresholds) float64 {
+	steps := reputation.ConfigOf(metric, limits).Thresholds.Steps
+	return float64(steps[len(steps)-1].Value)
 }
 
 // noScores says since when scores are waited for.
