@@ -2,26 +2,79 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { expect, test } from '@grafana/plugin-e2e';
+import { type Page } from '@playwright/test';
 
-import { complaintsOf } from './grafana';
+import { complaintsOf, provisionedDataSource } from './grafana';
+
+interface Dashboard {
+  uid: string;
+  title: string;
+  panels: Array<{ type: string; title: string }>;
+}
 
 const folder = path.resolve('src', 'dashboards');
 const dashboards = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
-  .map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as { uid: string; title: string });
+  .map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Dashboard);
+
+// Grafana fills panels that can be seen: so the page is as high as the longest of them.
+test.use({ viewport: { width: 1440, height: 3600 } });
 
 test('there are dashboards', () => {
-  expect(dashboards.map(({ title }) => title)).toContain('Reputation');
+  expect(dashboards.map(({ title }) => title).sort()).toEqual(['Fleet', 'Node', 'Reputation', 'Traffic']);
 });
 
-for (const { uid, title } of dashboards) {
+/** Until nothing is being asked any more. */
+async function isFilled(page: Page): Promise<void> {
+  await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
+  await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
+}
+
+for (const { uid, title, panels } of dashboards) {
   test(`the dashboard ${title} opens without an error`, async ({ page, gotoDashboardPage }) => {
     const complaints = complaintsOf(page);
     await gotoDashboardPage({ uid });
-    await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
-    // Until nothing is being asked any more.
-    await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
+    await isFilled(page);
+    for (const panel of panels) {
+      const heading = page.getByTestId(
+        panel.type === 'row'
+          ? `data-testid dashboard-row-title-${panel.title}`
+          : `data-testid Panel header ${panel.title}`
+      );
+      await expect(heading.first(), `${panel.type} ${panel.title}`).toBeVisible();
+    }
     await expect(page.getByTestId('data-testid Panel status error')).toHaveCount(0);
+    // What is empty says why.
+    await expect(page.getByText('No data', { exact: true })).toHaveCount(0);
     expect(complaints).toEqual([]);
   });
 }
+
+test('Fleet leads to a node, and on from there with the same data source', async ({
+  page,
+  request,
+  gotoDashboardPage,
+}) => {
+  const { uid, jsonData } = await provisionedDataSource(request);
+  const complaints = complaintsOf(page);
+  await gotoDashboardPage({
+    uid: 'storagenode-monitor-fleet',
+    queryParams: new URLSearchParams({ 'var-datasource': uid }),
+  });
+  await isFilled(page);
+  const table = page.getByTestId('data-testid Panel header Nodes, the worst first');
+  const names = (jsonData.nodes ?? []).map(({ name }) => name);
+  for (const name of names) {
+    await expect(table.getByRole('link', { name, exact: true })).toBeVisible();
+  }
+  await table.getByRole('link', { name: names[0], exact: true }).click();
+  await expect(page).toHaveURL(/\/d\/storagenode-monitor-node/);
+  await isFilled(page);
+  expect(new URL(page.url()).searchParams.get('var-node')).toBe(names[0]);
+  expect(new URL(page.url()).searchParams.get('var-datasource')).toBe(uid);
+  await page.getByRole('link', { name: 'Traffic' }).first().click();
+  await expect(page).toHaveURL(/\/d\/storagenode-monitor-traffic/);
+  await isFilled(page);
+  expect(new URL(page.url()).searchParams.get('var-node')).toBe(names[0]);
+  expect(complaints).toEqual([]);
+});
