@@ -22,6 +22,9 @@ const (
 	judgedTime   = 15 * time.Minute
 	judgedLeast  = 20
 	judgedPart   = 0.99
+	// slowLeast is how many must be that slow: of fewer than a hundred transfers the
+	// slowest hundredth is a single one, and one that was slow says nothing of a node.
+	slowLeast = 3
 )
 
 // Conditions are what this concern raises.
@@ -29,7 +32,7 @@ func (Concern) Conditions() []conditions.Definition {
 	return []conditions.Definition{{
 		Code: codeHigh, Group: "performance", Severities: []conditions.Severity{conditions.Info, conditions.Warning},
 		Title:  "Slow Transfers on {node}",
-		When:   "99 % of the successful transfers of 15 minutes, 20 at least, take up to 5 s or longer: info; 10 s: warning (needs starts of transfers in the log, or the debug port)",
+		When:   "the 99th percentile of the successful transfers of 15 minutes, 20 at least, is 5 s or more: info; 10 s: warning; and 3 of them took that long (needs starts of transfers in the log, or the debug port)",
 		Clears: "below again, or fewer than 20 transfers in 15 minutes",
 		Do:     "Look at slow_operations, and at what else loads the disk: filewalkers, garbage collection, compactions, a rebuild, an SMR disk. Slow nodes lose races for downloads and, in the end, fail audits.",
 	}}
@@ -108,7 +111,7 @@ func judge(ctx context.Context, c conditions.Case, node concern.Watched, into *c
 // reaches says whether the percentile is among so many of the slowest.
 func (n *numbers) reaches(slowest int64) bool {
 	rank := int64(math.Ceil(judgedPart * float64(n.count)))
-	return slowest > n.count-rank
+	return slowest >= slowLeast && slowest > n.count-rank
 }
 
 // recent is the percentile of the judged time.

@@ -29,16 +29,18 @@ func TestSlowTransfersAreRaised(t *testing.T) {
 		before     time.Duration
 		want       conditions.Severity
 	}{
-		"all is well":                    {1000, 0, 0, time.Minute, conditions.OK},
-		"one of a hundred, and no more":  {99, 1, 20 * second, time.Minute, conditions.OK},
-		"one of ninety-nine":             {98, 1, 20 * second, time.Minute, conditions.Warning},
-		"just at 5 s":                    {98, 2, 5 * second, time.Minute, conditions.Info},
-		"just below 5 s":                 {98, 2, 4999 * time.Millisecond, time.Minute, conditions.OK},
-		"just below 10 s":                {98, 2, 9999 * time.Millisecond, time.Minute, conditions.Info},
-		"just at 10 s":                   {98, 2, 10 * second, time.Minute, conditions.Warning},
-		"too few to tell":                {18, 1, 20 * second, time.Minute, conditions.OK},
-		"just enough":                    {19, 1, 20 * second, time.Minute, conditions.Warning},
-		"that was before the 15 minutes": {98, 20, 20 * second, 17 * time.Minute, conditions.OK},
+		"all is well":                          {1000, 0, 0, time.Minute, conditions.OK},
+		"one of a hundred, and no more":        {99, 1, 20 * second, time.Minute, conditions.OK},
+		"one of ninety-nine, and no more":      {98, 1, 20 * second, time.Minute, conditions.OK},
+		"three of three hundred":               {297, 3, 20 * second, time.Minute, conditions.OK},
+		"three of two hundred and ninety-nine": {296, 3, 20 * second, time.Minute, conditions.Warning},
+		"just at 5 s":                          {97, 3, 5 * second, time.Minute, conditions.Info},
+		"just below 5 s":                       {97, 3, 4999 * time.Millisecond, time.Minute, conditions.OK},
+		"just below 10 s":                      {97, 3, 9999 * time.Millisecond, time.Minute, conditions.Info},
+		"just at 10 s":                         {97, 3, 10 * second, time.Minute, conditions.Warning},
+		"too few to tell":                      {16, 3, 20 * second, time.Minute, conditions.OK},
+		"just enough":                          {17, 3, 20 * second, time.Minute, conditions.Warning},
+		"that was before the 15 minutes":       {98, 20, 20 * second, 17 * time.Minute, conditions.OK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, node := newStore(t), nodeNamed("A")
