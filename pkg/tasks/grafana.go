@@ -25,12 +25,12 @@ const (
 	grafanaReady   = 2 * time.Minute // the first start makes a database
 	dataSourceName = "Storj nodes"
 	dataSourceUID  = "storagenodes"
-	// demoRange is what the demo's first page shows: a week, the dashboard's own range, would put all that a demo
+	// demoRange is what the demo's first page shows: a day, the dashboard's own range, would put all that a demo
 	// learns on its right edge. demoPoll lets points come as fast as the settings allow.
 	demoRange    = "now-30m"
 	demoRefresh  = "30s"
 	demoPoll     = 30 * time.Second
-	dashboardUID = "storagenode-monitor-reputation"
+	dashboardUID = "storagenode-monitor-fleet"
 	noGrafana    = "no Grafana found (set GRAFANA_HOME to a folder with bin/grafana, conf/ and public/, install Grafana, or start Docker)"
 )
 
@@ -239,15 +239,15 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 	return f, writeHome(f)
 }
 
-// writeHome makes Grafana's first page: the Reputation dashboard over the short time that a demo has run.
+// writeHome makes Grafana's first page: the Fleet dashboard over the short time that a demo has run.
 func writeHome(f grafanaFolders) error {
-	text, err := os.ReadFile(filepath.Join(f.sources, "reputation.json"))
+	text, err := os.ReadFile(filepath.Join(f.sources, "fleet.json"))
 	if err != nil {
 		return err
 	}
 	var dashboard map[string]any
 	if err := json.Unmarshal(text, &dashboard); err != nil {
-		return fmt.Errorf("read the Reputation dashboard: %w", err)
+		return fmt.Errorf("read the Fleet dashboard: %w", err)
 	}
 	dashboard["time"] = map[string]string{"from": demoRange, "to": "now"}
 	dashboard["refresh"] = demoRefresh

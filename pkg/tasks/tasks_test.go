@@ -163,7 +163,7 @@ func TestGrafanaAt(t *testing.T) {
 func TestGrafanaIsLaidOut(t *testing.T) {
 	t.Chdir(t.TempDir())
 	work := t.TempDir()
-	write(t, filepath.Join("src", "dashboards", "reputation.json"), `{"uid":"storagenode-monitor-reputation","title":"Reputation","time":{"from":"now-7d"}}`)
+	write(t, filepath.Join("src", "dashboards", "fleet.json"), `{"uid":"storagenode-monitor-fleet","title":"Fleet","time":{"from":"now-7d"}}`)
 	write(t, filepath.Join("provisioning", "alerting", "storagenodes.yaml"), "apiVersion: 1\n")
 	folders, err := layOutGrafana(grafanaSetup{work: work, specs: []string{"A:/var/log/a$b.log:http://localhost:14002"}})
 	if err != nil {
@@ -177,7 +177,7 @@ func TestGrafanaIsLaidOut(t *testing.T) {
 		t.Errorf("the demo does not poll every 30 s:\n%s", source)
 	}
 	home, err := os.ReadFile(folders.home)
-	if err != nil || !bytes.Contains(home, []byte(`"from":"now-30m"`)) || !bytes.Contains(home, []byte(`"title":"Reputation"`)) {
+	if err != nil || !bytes.Contains(home, []byte(`"from":"now-30m"`)) || !bytes.Contains(home, []byte(`"title":"Fleet"`)) {
 		t.Errorf("%v\n%s", err, home)
 	}
 	dashboards, err := os.ReadFile(filepath.Join(work, "provisioning", "dashboards", "storagenodes.yaml"))
