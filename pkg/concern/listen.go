@@ -24,3 +24,9 @@ type Ear interface {
 	// log's position: both count, or neither.
 	Flush(into *store.Batch) error
 }
+
+// Bounded is an ear that keeps what it heard, up to a bound. One that is full is flushed before
+// it hears the next lines, so that the bound costs nothing of them.
+type Bounded interface {
+	Full() bool
+}

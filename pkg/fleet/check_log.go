@@ -9,7 +9,6 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/logsource"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
-	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 )
 
 // checkFollowing says how far the log of a node is read, what stands in the way, and what
@@ -40,7 +39,7 @@ func (f *Fleet) checkFollowing(node settings.Node) []Check {
 		verdict := map[logsource.Severity]Verdict{logsource.Info: Info, logsource.Warning: Warning, logsource.Critical: Failure}[notice.Severity]
 		checks = append(checks, Check{Name: "log_rotation", Verdict: verdict, Message: notice.Text, Mend: notice.Mend})
 	}
-	checks = append(checks, checkUnparsed(l.unparsed())...)
+	checks = append(checks, checkLeftOut(l.leftOut(), status)...)
 	if status.State == logsource.Following {
 		checks = append(checks, notWatched(evidence, f)...)
 	}
@@ -64,22 +63,29 @@ func following(node settings.Node, status logsource.Status) Check {
 	return check
 }
 
-// checkUnparsed says which lines could not be read, by their shapes: never by what they say.
-func checkUnparsed(unparsed []storagenode.Unparsed) []Check {
-	var total int64
+// checkLeftOut says which lines could not be read, by their shapes and never by what they say,
+// and which were left out or cut.
+func checkLeftOut(out leftOut, status logsource.Status) []Check {
 	var parts []string
-	for _, u := range unparsed {
-		total += u.Count
-		part := fmt.Sprintf("%d %s", u.Count, u.Reason)
-		if len(u.Shapes) > 0 {
-			part += fmt.Sprintf(" (such as %q)", u.Shapes[0])
+	count := func(n int64, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
 		}
-		parts = append(parts, part)
 	}
-	if total == 0 {
+	for _, u := range out.unparsed {
+		what := string(u.Reason)
+		if len(u.Shapes) > 0 {
+			what += fmt.Sprintf(" (such as %q)", u.Shapes)
+		}
+		count(u.Count, what)
+	}
+	count(out.future, "with a time that is too far ahead")
+	count(out.cut+status.LongLines, "longer than 64 KiB, of which the rest was left out")
+	count(status.BadStamps, "without a good time of the log forwarder")
+	if len(parts) == 0 {
 		return nil
 	}
-	return []Check{{Name: "log_unparsed", Verdict: Info, Message: fmt.Sprintf("%d lines could not be read since the start: %s", total, strings.Join(parts, ", ")), Mend: "check that only the node writes to this log; other lines are left out"}}
+	return []Check{{Name: "log_unparsed", Verdict: Info, Message: "lines that were left out, or not read wholly, since the start: " + strings.Join(parts, ", "), Mend: "check that only the node writes to this log, and the node's clock; all other lines count"}}
 }
 
 // watchedBy says what depends on which lines.

@@ -177,6 +177,7 @@ func (w *worker) ingest(ctx context.Context, path string, progress func(done, to
 	if l.lost != "" {
 		return Ingested{}, fmt.Errorf("it is not known what of the log of %s is counted already: %s; follow its log first, then what is from before that can be told from what is new", l.name, l.lost)
 	}
+	l.resumeParser(ingestedParser)
 	counted := &tally{}
 	l.ears = append(l.ears, counted)
 	began, size := w.fleet.now(), int64(0)
@@ -189,6 +190,7 @@ func (w *worker) ingest(ctx context.Context, path string, progress func(done, to
 	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.parser.GiveUp() // a line that Docker has split and whose end is in no file
 	err = errors.Join(err, l.flush(), w.store.Flush())
 	result := Ingested{Lines: l.lines, Parsed: counted.parsed, Skipped: l.lines - counted.parsed, Bytes: size, Seconds: w.fleet.now().Sub(began).Seconds(), Events: map[string]int64{}}
 	if counted.parsed > 0 {

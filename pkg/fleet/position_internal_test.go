@@ -164,3 +164,52 @@ func TestALogIsNotCountedAgainWhenItsPositionIsLost(t *testing.T) {
 		})
 	}
 }
+
+// Lines that could not be recorded are not passed over: the position stays before them.
+func TestWhatCouldNotBeRecordedIsHeardOnceMore(t *testing.T) {
+	log, path, dir := log.NewNullLogger(), filepath.Join(t.TempDir(), "node.log"), t.TempDir()
+	var lines bytes.Buffer
+	if _, err := simnode.WriteBigLog(&lines, 2000, simnode.Options{Start: time.Now().Add(-time.Hour).Truncate(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, lines.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	node, err := settings.ParseNode("A:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keepNode(Options{Dir: dir, Logger: log}.complete(), OwnKey, node); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenStored(Options{Dir: dir, Logger: log}, OwnKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	w := f.workers["A"]
+	l, err := w.newListening(w.history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := w.store
+	closed, err := store.Open(store.Options{})
+	if err != nil || closed.Close() != nil {
+		t.Fatal(err)
+	}
+	half := bytes.IndexByte(lines.Bytes()[lines.Len()/2:], '\n') + lines.Len()/2 + 1
+	w.store = closed
+	if err := l.deliver(logsource.Block{Lines: lines.Bytes()[:half], Read: time.Now()}, logsource.Positions{Files: []logsource.FilePosition{{Offset: int64(half)}}}); !errors.Is(err, store.ErrClosed) {
+		t.Fatalf("recording in a closed store answers %v", err)
+	}
+	w.store = open
+	if err := l.deliver(logsource.Block{Lines: lines.Bytes()[half:], Read: time.Now()}, logsource.Positions{Files: []logsource.FilePosition{{Offset: int64(lines.Len())}}}); err == nil {
+		t.Error("what follows is recorded")
+	}
+	if _, ok := open.Document(positionsPrefix + w.history); ok {
+		t.Error("the position is behind what was lost")
+	}
+	if again, err := w.newListening(w.history); err != nil || again.lost != "" || again.flush() != nil {
+		t.Errorf("listening anew: %v", err)
+	}
+}

@@ -28,8 +28,14 @@ type hourly struct {
 	kind, satellite string
 }
 
-// maxPending bounds what a log of garbage can make of one flush. The rest is left out.
-const maxPending = 10_000
+// maxPending bounds what is kept until the next flush. It is asked for when half of that came,
+// so that only a block of far more lines than there can be would lose any.
+const maxPending = 20_000
+
+// Full says whether it is time for a flush.
+func (e *ear) Full() bool {
+	return len(e.events)+len(e.counts) >= maxPending/2 || len(e.errors.counts) >= maxPending/2
+}
 
 // Hear notes what a line tells.
 func (e *ear) Hear(event *storagenode.Event) {

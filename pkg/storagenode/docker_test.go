@@ -109,12 +109,12 @@ func TestAJoinedLineHasAllItsFields(t *testing.T) {
 	if event, err := parser.Parse([]byte(first)); event != nil || err != nil {
 		t.Fatal(event, err)
 	}
-	if !parser.Waiting() {
+	if parser.State().IsZero() {
 		t.Error("the parser does not wait for the line's end")
 	}
 	event, err := parser.Parse([]byte(second))
-	if err != nil || parser.Waiting() {
-		t.Fatal(err, parser.Waiting())
+	if err != nil || !parser.State().IsZero() {
+		t.Fatal(err, parser.State())
 	}
 	if got, want := described(event), "download_ended failed piece_missing piece=P size=7 reason=file does not exist"; got != want {
 		t.Errorf("got %s, want %s", got, want)

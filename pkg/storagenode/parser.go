@@ -68,10 +68,6 @@ func (p *Parser) parse(raw []byte) (*Event, *LineError) {
 // Cut is how many lines were longer than what is read of one. They count all the same.
 func (p *Parser) Cut() int64 { return p.cut }
 
-// Waiting says whether the end of a line that Docker has split is still to come: a position
-// taken now would lose its beginning.
-func (p *Parser) Waiting() bool { return p.parts[0].waiting || p.parts[1].waiting }
-
 // Unparsed is what could not be read, and why.
 func (p *Parser) Unparsed() []Unparsed { return p.unparsed.all() }
 

@@ -136,6 +136,17 @@ func (r *recentPieces) take(piece []byte) bool {
 	return false
 }
 
+// all are the pieces that are remembered.
+func (r *recentPieces) all() []string {
+	var pieces []string
+	for i := range r.pieces {
+		if slot := &r.pieces[i]; slot.length > 0 {
+			pieces = append(pieces, string(slot.id[:slot.length]))
+		}
+	}
+	return pieces
+}
+
 // maxErrorText is how much of an error is looked at: the words that tell its cause are
 // at its beginning or at its end.
 const maxErrorText = 2 << 10

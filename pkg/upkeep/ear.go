@@ -48,8 +48,14 @@ const (
 	satelliteLabel = "satellite"
 )
 
-// maxHeard bounds what a log of garbage can make of one flush. The rest is left out.
-const maxHeard = 10_000
+// maxHeard bounds what is kept until the next flush. It is asked for when half of that came,
+// so that only a block of far more lines than there can be would lose any.
+const maxHeard = 20_000
+
+// Full says whether it is time for a flush.
+func (e *ear) Full() bool {
+	return max(len(e.heard), len(e.orders), len(e.moved)) >= maxHeard/2
+}
 
 // Hear takes a line.
 func (e *ear) Hear(event *storagenode.Event) {

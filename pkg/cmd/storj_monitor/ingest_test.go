@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -113,5 +115,98 @@ func TestIngestRefusesWhatIsNoFile(t *testing.T) {
 		if code == 0 || !strings.Contains(errOut, says) {
 			t.Errorf("%s: %d %s", spec, code, errOut)
 		}
+	}
+}
+
+// counted is one number of a table that a query of the folder answers.
+func counted(t *testing.T, dir, query, column, from, to string) []string {
+	t.Helper()
+	code, out, errOut := command(t, "query", query, "--data-dir", dir, "--from", from, "--to", to)
+	if code != 0 {
+		t.Fatal(errOut)
+	}
+	var frames []struct {
+		Schema struct{ Fields []struct{ Name string } }
+		Data   struct{ Values [][]any }
+	}
+	if err := json.Unmarshal([]byte(out), &frames); err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for i, field := range frames[0].Schema.Fields {
+		if field.Name == column {
+			for _, v := range frames[0].Data.Values[i] {
+				values = append(values, fmt.Sprint(v))
+			}
+		}
+	}
+	return values
+}
+
+const operations = `{"queryType":"traffic","metrics":["operations"],"groupBy":["total"],"format":"table"}`
+
+// at is a line's time, n seconds after a time that is a while ago.
+func at(n int) string {
+	return time.Now().Add(-10 * 24 * time.Hour).Truncate(time.Hour).Add(time.Duration(n) * time.Second).UTC().Format(time.RFC3339)
+}
+
+func uploaded(n int) string {
+	return fmt.Sprintf("%s\tINFO\tpiecestore\tuploaded\t{\"piece_id\": \"P%d\", \"satellite_id\": \"12EayRS2V1kEsWESU9QMRseFhdxYxKicsiFmxrsLZHeLUtdps3S\", \"action\": \"PUT\", \"size\": 1}\n", at(n), n)
+}
+
+func docker(text, stream string) string {
+	escaped, _ := json.Marshal(text)
+	return fmt.Sprintf("{\"log\":%s,\"stream\":%q,\"time\":\"2026-11-22T22:23:07Z\"}\n", escaped, stream)
+}
+
+// What is odd in a log costs none of its other lines.
+func TestIngestCountsAroundWhatIsOdd(t *testing.T) {
+	var many, wrapped strings.Builder
+	for n := range 1000 {
+		many.WriteString(uploaded(n))
+		wrapped.WriteString(docker(uploaded(n), "stderr"))
+	}
+	for name, log := range map[string]string{
+		"a line that Docker split and whose end is in no file": wrapped.String() + docker("2026-11-22T22:23:07Z\tERROR\tord", "stderr"),
+		"a line of the other stream without an end":            docker("no newline here", "stdout") + wrapped.String(),
+		"a line of the far future":                             "2099-01-01T00:00:00Z\tINFO\tNode 1B2KToDVQqHB4wM4YbFy88WkNgkXgnv52k7k5881CzeDB4uaiQ started\t{}\n" + many.String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, path := t.TempDir(), filepath.Join(t.TempDir(), "node.log")
+			if err := os.WriteFile(path, []byte(log), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ingest(t, dir, "A:"+path)
+			if got := counted(t, dir, operations, "operations", "now-10y", "now"); !slices.Equal(got, []string{"1000"}) {
+				t.Errorf("%v operations", got)
+			}
+			if again, _ := ingest(t, dir, "A:"+path); again.Parsed != 0 {
+				t.Errorf("a second time adds %d lines", again.Parsed)
+			}
+		})
+	}
+}
+
+// However much there is to tell of in a log, all of it is told.
+func TestIngestLosesNoEvent(t *testing.T) {
+	var log strings.Builder
+	const many = 30_000
+	for n := range many {
+		fmt.Fprintf(&log, "%s\tERROR\torders\tfailed %d\t{}\n", at(60*n/10), n%3)
+		fmt.Fprintf(&log, "%s\tINFO\thashstore\tfinished compaction\t{\"satellite\": \"12EayRS2V1kEsWESU9QMRseFhdxYxKicsiFmxrsLZHeLUtdps3S\", \"store\": \"s0\", \"duration\": \"1s\"}\n", at(6*n))
+	}
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "node.log")
+	if err := os.WriteFile(path, []byte(log.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ingest(t, dir, "A:"+path)
+	// A table shows the newest 2,000: the beginning, the middle and the end are looked at.
+	for _, first := range []int{0, many / 2, many - 600} {
+		if got := counted(t, dir, `{"queryType":"events","kinds":["compaction_finished"]}`, "text", at(6*first), at(6*(first+600)-1)); len(got) != 600 {
+			t.Errorf("%d of 600 events from %s on", len(got), at(6*first))
+		}
+	}
+	if got := counted(t, dir, `{"queryType":"errors"}`, "count", "now-10y", "now"); !slices.Equal(got, []string{fmt.Sprint(many)}) {
+		t.Errorf("errors %v", got)
 	}
 }
