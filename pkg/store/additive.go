@@ -14,7 +14,8 @@ import (
 // A tier stops short of what it may hold whole: given-up/<group> is the time before
 // which it no longer takes rows and is no longer read. It only grows. It grows before
 // chunks go, and with the commit of a row that comes too late for the tier, so that a
-// tier is complete from there on, whatever clocks, limits and settings do.
+// tier is complete from there on, whatever clocks, limits and settings do. Of what does
+// not add up, it says where chunks went for want of memory.
 const givenUpBegin = "given-up/"
 
 // kept is how long the tier of a step is kept, 0 for no step being rows as recorded.
@@ -51,13 +52,9 @@ func (s *Store) eachTier(group string, time int64, f func(group string, time int
 	}
 }
 
-// givenUp is the time before which an additive tier holds nothing; the caller holds mu.
+// givenUp is the time before which a tier holds nothing; the caller holds mu.
 func (s *Store) givenUp(group string) int64 {
-	document := s.documents[givenUpBegin+group].value
-	if len(document) != 8 {
-		return 0
-	}
-	return int64(binary.BigEndian.Uint64(document))
+	return timeIn(s.documents[givenUpBegin+group].value)
 }
 
 // giveUp adds to a batch that tiers end later from now on; the caller holds mu.

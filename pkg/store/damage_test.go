@@ -136,7 +136,7 @@ func TestLostCountsAreReadFromACoarserTier(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			harmed := bytes.Clone(file)
 			harmed[at] ^= 4
-			after := openAgain(t, harmed, []string{"rows of traffic/n as recorded from 2026-11-01"}, func(o *Options) {
+			after := openAgain(t, harmed, []string{"rows of traffic/n as recorded from 2026-1"}, func(o *Options) {
 				o.Limits.Policies, o.Now = counted, func() time.Time { return now }
 			})
 			wholeTotals(t, after, model, now, "damaged")

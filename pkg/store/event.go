@@ -22,6 +22,11 @@ func (e Event) equal(other Event) bool {
 	return e.Time == other.Time && e.Kind == other.Kind && e.Text == other.Text && maps.Equal(e.Labels, other.Labels)
 }
 
+// bytes is what an event takes in memory, about.
+func (e Event) bytes() int64 {
+	return eventBytes + int64(len(e.Text)) + labelBytes*int64(len(e.Labels))
+}
+
 // eventsGroup is the group that holds every event.
 const eventsGroup = "events"
 

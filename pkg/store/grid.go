@@ -37,11 +37,14 @@ func (g grid) search(time int64) int {
 }
 
 // times are those of all rows.
-func (g grid) times() []int64 {
-	times := make([]int64, 0, g.n)
+func (g grid) times() []int64 { return g.between(0, g.n) }
+
+// between are the times of the rows from one on up to another.
+func (g grid) between(begin, end int) []int64 {
+	times := make([]int64, 0, end-begin)
 	for _, run := range g.runs {
-		for i := range run.n {
-			times = append(times, run.first+int64(i)*run.step)
+		for i := max(begin, run.row); i < min(end, run.row+run.n); i++ {
+			times = append(times, run.at(i))
 		}
 	}
 	return times

@@ -11,7 +11,17 @@ type groupHead struct {
 	numbers    columnSet
 	histograms columnSet
 	rows       []row // ascending by time
+	bytes      int64 // that the rows take, about
 }
+
+// What rows take in memory beside their values, about.
+const (
+	rowBytes       = 128
+	histogramBytes = 72
+	bucketBytes    = 16
+	eventBytes     = 96
+	labelBytes     = 96
+)
 
 // columnSet numbers the columns of one kind.
 type columnSet struct {
@@ -44,6 +54,7 @@ func (h *groupHead) row(time int64) *row {
 		h.rows = append(h.rows, row{})
 		copy(h.rows[i+1:], h.rows[i:])
 		h.rows[i] = row{time: time}
+		h.bytes += rowBytes
 	}
 	return &h.rows[i]
 }
@@ -52,6 +63,7 @@ func (h *groupHead) set(time int64, column int, value float64) {
 	r := h.row(time)
 	for len(r.values) <= column {
 		r.values = append(r.values, missing)
+		h.bytes += 8
 	}
 	if old := r.values[column]; h.additive && old == old {
 		value += old
@@ -63,6 +75,7 @@ func (h *groupHead) setHistogram(time int64, column int, value *Histogram) {
 	r := h.row(time)
 	for len(r.histograms) <= column {
 		r.histograms = append(r.histograms, nil)
+		h.bytes += 8
 	}
 	if old := r.histograms[column]; h.additive && old != nil {
 		// Readers may have the old one.
@@ -71,12 +84,14 @@ func (h *groupHead) setHistogram(time int64, column int, value *Histogram) {
 		value = sum
 	}
 	r.histograms[column] = value
+	h.bytes += histogramBytes + bucketBytes*int64(len(value.Buckets))
 }
 
 func (h *groupHead) addEvent(e Event) {
 	r := h.row(e.Time)
 	if !slices.ContainsFunc(r.events, e.equal) {
 		r.events = append(r.events, e)
+		h.bytes += e.bytes()
 	}
 }
 

@@ -23,10 +23,12 @@ type loading struct {
 	contained  map[place]uint64   // up to which sequence chunks contain this place
 	covered    map[string][]place // the places of a group that chunks contain
 	newest     uint64             // the highest sequence that any chunk or document names
+	newestRow  int64              // its time
 	sealed     uint64
 	commits    []string // keys, ascending
 	values     []string
 	format     string
+	clock      string
 }
 
 type chunkRange struct {
@@ -84,6 +86,7 @@ func (s *Store) load(file fileState) error {
 			outdated.Put(outdatedBegin+key, []byte{1})
 		}
 	}
+	s.startClock(l.clock, l.newestRow)
 	return s.mend(l, dropped, outdated)
 }
 
@@ -125,16 +128,20 @@ func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
 }
 
 func (s *Store) loadEntry(l *loading, key, value string) {
-	s.status.MemoryBytes += int64(len(key) + len(value) + itemOverhead)
+	size := itemSize(key, value)
+	s.stored += size
 	document, isDocument := documentKey(key)
 	switch {
 	case key == formatKey:
 		l.format = value
+	case key == clockKey:
+		l.clock = value
 	case key == sealedKey:
 		l.sealed, _ = strconv.ParseUint(value, 10, 64)
 	case isDocument:
 		l.loadDocument(key, document, value)
 	case strings.HasPrefix(key, "w:"):
+		s.unsealed += size
 		l.commits = append(l.commits, key)
 		l.values = append(l.values, value)
 	case strings.HasPrefix(key, "c:"):
@@ -170,6 +177,9 @@ func (s *Store) loadChunk(l *loading, key, value string) {
 	l.chunks[at] = append(l.chunks[at], chunkRange{key, c.from, c.to})
 	l.contained[at] = max(l.contained[at], c.to)
 	l.newest = max(l.newest, c.to)
+	if c.grid.n > 0 {
+		l.newestRow = max(l.newestRow, c.grid.last())
+	}
 }
 
 // lostChunk gives a tier of counts up to where it lost some, if a coarser one has them.
@@ -269,6 +279,9 @@ func (s *Store) replay(l *loading) (finished []string) {
 
 func (s *Store) replayCommit(l *loading, sequence uint64, batch *Batch) {
 	kept := &Batch{rows: batch.rows}
+	for _, r := range batch.rows {
+		l.newestRow = max(l.newestRow, r.time)
+	}
 	for _, doc := range batch.documents {
 		if s.documents[doc.key].sequence < sequence {
 			kept.documents = append(kept.documents, doc)

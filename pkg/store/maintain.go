@@ -17,7 +17,7 @@ func (s *Store) maintain() error {
 	parts := map[place][]string{}
 	var expired []string
 	givenUp := map[string]int64{}
-	now := s.options.Now()
+	clock, now, withheld := s.options.Now(), s.retentionTime(), 0
 	live := int64(0)
 	err := s.view(func(tx *buntdb.Tx) error {
 		return tx.Ascend("", func(key, value string) bool {
@@ -29,6 +29,9 @@ func (s *Store) maintain() error {
 				}
 			} else if ok {
 				parts[in] = append(parts[in], key)
+				if clock.After(now) && in.end() <= s.keptFrom(in.group, clock) {
+					withheld++
+				}
 			}
 			return true
 		})
@@ -36,6 +39,7 @@ func (s *Store) maintain() error {
 	if err != nil {
 		return err
 	}
+	s.tellLeap(withheld)
 	// What fails in one place keeps nothing from being done elsewhere.
 	var failed error
 	for at, keys := range parts {

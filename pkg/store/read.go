@@ -91,7 +91,7 @@ func (s *Store) readRows(ctx context.Context, r Range, segments []segment) (*Res
 		if err != nil {
 			return nil, err
 		}
-		if err := mergeParts(ctx, head, parts, part, r); err != nil {
+		if err := mergeParts(ctx, head, parts, part, r, true); err != nil {
 			return nil, err
 		}
 	}
@@ -108,29 +108,74 @@ func (s *Store) readSteps(ctx context.Context, r Range, segments []segment) (*Re
 			return nil, err
 		}
 		additive := s.policy(segment.group).Additive
-		if !(additive && r.Aggregate == Sum) && overlapping(parts) {
-			// A row in several parts counts once, with its latest values, or added up.
-			head := &groupHead{additive: additive}
-			if err := mergeParts(ctx, head, parts, segment, Range{}); err != nil {
-				return nil, err
+		if additive && r.Aggregate == Sum {
+			for _, p := range parts {
+				if err := steps.add(ctx, p, segment); err != nil {
+					return nil, err
+				}
 			}
-			parts = nil
-			if merged := head.between(segment.from, segment.to); len(merged.times) > 0 {
-				parts = []part{{table: merged}}
-			}
+			continue
 		}
-		// Steps take their last value, so parts come in order of time.
-		sort.SliceStable(parts, func(i, j int) bool { return firstTime(parts[i]) < firstTime(parts[j]) })
-		for _, p := range parts {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			if err := steps.add(p, segment); err != nil {
-				return nil, err
-			}
+		if err := s.addInOrder(ctx, steps, parts, segment, r, additive); err != nil {
+			return nil, err
 		}
 	}
 	return steps.result(), nil
+}
+
+// addInOrder adds parts in order of time, because steps take their last value. A row in
+// several parts counts once, with its latest values, or added up: where parts overlap, and
+// only there, they are merged.
+func (s *Store) addInOrder(ctx context.Context, steps *steps, parts []part, segment segment, r Range, additive bool) error {
+	for _, span := range spans(parts, segment) {
+		if len(span.parts) == 1 {
+			if err := steps.add(ctx, span.parts[0], span.segment); err != nil {
+				return err
+			}
+			continue
+		}
+		head := &groupHead{additive: additive}
+		if err := mergeParts(ctx, head, span.parts, span.segment, r, false); err != nil {
+			return err
+		}
+		if merged := head.between(span.from, span.to); len(merged.times) > 0 {
+			if err := steps.add(ctx, part{table: merged}, span.segment); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// span is a time with the parts that have rows around it, oldest commits first.
+type span struct {
+	segment
+	parts []part
+}
+
+// spans cuts a segment where parts begin and end.
+func spans(parts []part, of segment) (all []span) {
+	cuts := make([]int64, 0, 2*len(parts))
+	for _, p := range parts {
+		cuts = append(cuts, max(firstTime(p), of.from), min(lastTime(p)+1, of.to))
+	}
+	slices.Sort(cuts)
+	for i := 1; i < len(cuts); i++ {
+		if cuts[i-1] >= cuts[i] {
+			continue
+		}
+		s := span{segment: of}
+		s.from, s.to = cuts[i-1], cuts[i]
+		for _, p := range parts {
+			if firstTime(p) < s.to && lastTime(p) >= s.from {
+				s.parts = append(s.parts, p)
+			}
+		}
+		if len(s.parts) > 0 {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // parts is what memory and chunks hold of a segment, oldest commits first. Of counts
@@ -353,44 +398,35 @@ func firstTime(p part) int64 {
 	return p.table.times[0]
 }
 
-// overlapping says whether any two parts share a time, so that one might replace
-// values of the other.
-func overlapping(parts []part) bool {
-	order := append([]part{}, parts...)
-	sort.Slice(order, func(i, j int) bool { return firstTime(order[i]) < firstTime(order[j]) })
-	for i := 1; i < len(order); i++ {
-		if firstTime(order[i]) <= lastTime(order[i-1]) {
-			return true
-		}
-	}
-	return false
-}
-
-// mergeParts puts the parts' rows of a segment into a head. Later parts win.
-func mergeParts(ctx context.Context, head *groupHead, parts []part, segment segment, r Range) error {
-	plain := segment
-	if r.Group == "" {
-		plain.rolledUp = false // names stay as they are stored
-	}
+// mergeParts puts the parts' rows of a segment into a head, of the columns that a read
+// wants, under the names that it knows them by or those that they are stored under. Later
+// parts win.
+func mergeParts(ctx context.Context, head *groupHead, parts []part, segment segment, r Range, named bool) error {
 	for _, p := range parts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		times := p.times()
+		rows := p.grid()
+		begin, end := rows.search(segment.from), rows.search(segment.to)
+		if begin == end {
+			continue
+		}
+		times := rows.between(begin, end)
 		for i, stored := range p.columns() {
-			name, ok := plain.name(stored, r)
+			name, ok := segment.name(stored, r)
 			if !ok {
 				continue
+			}
+			if !named {
+				name = stored
 			}
 			column := head.numbers.number(name)
 			err := p.runs(i, func(first, last int, value float64) {
 				if value != value {
 					return
 				}
-				for j := first; j < last; j++ {
-					if times[j] >= segment.from && times[j] < segment.to {
-						head.set(times[j], column, value)
-					}
+				for j := max(first, begin); j < min(last, end); j++ {
+					head.set(times[j-begin], column, value)
 				}
 			})
 			if err != nil {

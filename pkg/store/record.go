@@ -10,26 +10,35 @@ import (
 
 // Record adds a batch: to the answers at once, to the disk with the next commit.
 // A row that is older than its family is kept, or too far in the past or future for
-// the limits, is refused and counted; the rest of the batch is recorded.
+// the limits, is refused and counted; the rest of the batch is recorded. The whole batch
+// is refused with ErrFull when memory is full of what cannot be written.
 func (s *Store) Record(batch *Batch) error {
-	now := s.options.Now()
+	now, retention := s.options.Now(), s.retentionTime()
 	limits := s.limits.Load()
 	accepted := &Batch{documents: slices.Clone(batch.documents)}
+	oldest := now
+	if retention.Before(now) {
+		oldest = retention
+	}
 	for _, r := range batch.rows {
 		past := s.policy(r.group).longest()
 		if limits.MaxPast > 0 {
 			past = min(past, limits.MaxPast)
 		}
-		if r.time > now.Add(limits.MaxFuture).UnixMilli() || r.time < max(0, now.Add(-past).UnixMilli()) {
+		if r.time > now.Add(limits.MaxFuture).UnixMilli() || r.time < max(0, oldest.Add(-past).UnixMilli()) {
 			continue
 		}
 		accepted.rows = append(accepted.rows, r)
+	}
+	if s.full(accepted) {
+		s.refuse(len(batch.rows), now)
+		return ErrFull
 	}
 	if refused := len(batch.rows) - len(accepted.rows); refused > 0 {
 		s.refuse(refused, now)
 	}
 	s.lowerRollups(accepted)
-	return s.recordGivingUp(accepted, s.tooLate(accepted, now))
+	return s.recordGivingUp(accepted, s.tooLate(accepted, oldest))
 }
 
 // refusalPause is between two reports of refused rows.
@@ -44,7 +53,7 @@ func (s *Store) refuse(rows int, now time.Time) {
 	}
 	s.mu.Unlock()
 	if due {
-		s.options.Report(fmt.Sprintf("%d rows with times too far in the past or the future were refused so far: is a clock wrong?", total))
+		s.options.Report(fmt.Sprintf("%d rows with times too far in the past or the future were refused so far: is a clock wrong, or the memory limit so low that what they belong to went?", total))
 	}
 }
 
@@ -55,6 +64,12 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 	if batch.Empty() && len(ends) == 0 {
 		return nil
 	}
+	leftOut := 0
+	defer func() {
+		if leftOut > 0 {
+			s.refuse(leftOut, s.options.Now())
+		}
+	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -63,7 +78,7 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 	s.giveUp(batch, ends)
 	s.renew(batch)
 	s.pending.append(batch)
-	s.apply(batch, 0, nil)
+	leftOut = s.apply(batch, 0, nil)
 	s.status.RecordedRows += uint64(len(batch.rows))
 	for _, r := range batch.rows {
 		s.status.RecordedSamples += uint64(len(r.samples) + len(r.histograms))
@@ -72,16 +87,22 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 }
 
 // apply puts what a batch says into memory; the caller holds mu, or is the only one.
-// Rows that are contained in chunks already are left out.
-func (s *Store) apply(batch *Batch, sequence uint64, contained func(group string, time int64) bool) {
+// Rows that are contained in chunks already are left out. It answers how many rows no tier
+// takes, because all are given up there.
+func (s *Store) apply(batch *Batch, sequence uint64, contained func(group string, time int64) bool) (leftOut int) {
 	// Documents first: they may say that rows come too late for a tier.
 	for _, doc := range batch.documents {
 		s.documents[doc.key] = storedDocument{sequence: sequence, value: doc.value}
 	}
 	for _, r := range batch.rows {
+		taken := false
 		s.eachTier(r.group, r.time, func(group string, time int64, _ time.Duration) {
 			additive := s.policy(group).Additive
-			if additive && time < s.givenUp(group) || contained != nil && contained(group, time) {
+			if time < s.givenUp(group) {
+				return
+			}
+			taken = true
+			if contained != nil && contained(group, time) {
 				return
 			}
 			head := s.heads[group]
@@ -93,7 +114,11 @@ func (s *Store) apply(batch *Batch, sequence uint64, contained func(group string
 			tiered.group, tiered.time = group, time
 			head.add(tiered)
 		})
+		if !taken {
+			leftOut++
+		}
 	}
+	return leftOut
 }
 
 // Flush commits what was recorded.
@@ -151,6 +176,9 @@ func (s *Store) commitBatch(batch *Batch) error {
 		return err
 	}
 	s.sequence = sequence
+	size := itemSize(commitKey(sequence), value)
+	s.stored += size
+	s.unsealed += size
 	for _, doc := range batch.documents {
 		if stored := s.documents[doc.key]; stored.sequence == 0 {
 			stored.sequence = sequence

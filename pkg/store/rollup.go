@@ -116,11 +116,8 @@ func (s *Store) keptFrom(group string, now time.Time) int64 {
 
 // rolledUpTo is the time up to which a roll-up of a group is complete.
 func (s *Store) rolledUpTo(group string, step time.Duration) int64 {
-	document, ok := s.Document(rolledUpToBegin + rollupGroup(group, step))
-	if !ok || len(document) != 8 {
-		return 0
-	}
-	return int64(binary.BigEndian.Uint64(document))
+	document, _ := s.Document(rolledUpToBegin + rollupGroup(group, step))
+	return timeIn(document)
 }
 
 func putRolledUpTo(batch *Batch, group string, step time.Duration, to int64) {
@@ -253,8 +250,13 @@ func (s *Store) lowerRollups(batch *Batch) {
 		if rollupStep(group) > 0 || s.policy(group).Additive {
 			continue
 		}
+		s.mu.RLock()
+		givenUp := s.givenUp(group)
+		s.mu.RUnlock()
 		for _, rollup := range s.policy(group).Rollups {
-			if start := floorTo(at, rollup.Step.Milliseconds()); start < s.rolledUpTo(group, rollup.Step) {
+			// A step of which rows are given up is not made again from what is left of them.
+			step := rollup.Step.Milliseconds()
+			if start := max(floorTo(at, step), floorTo(givenUp+step-1, step)); start < s.rolledUpTo(group, rollup.Step) {
 				putRolledUpTo(batch, group, rollup.Step, start)
 			}
 		}
@@ -287,6 +289,11 @@ func (s *Store) tiers(group string) []tier {
 			to:    s.rolledUpTo(group, rollup.Step),
 		})
 	}
+	s.mu.RLock()
+	for i := range all {
+		all[i].from = max(all[i].from, s.givenUp(all[i].group))
+	}
+	s.mu.RUnlock()
 	// Before the first row that is there, whatever the reason, a roll-up has more to say.
 	if first, ok := s.firstKept(group); ok && len(all) > 1 {
 		all[0].from = max(all[0].from, first)

@@ -13,7 +13,11 @@ import (
 func (s *Store) Seal() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := s.sealRows(); err != nil {
+	err := s.sealRows()
+	s.mu.Lock()
+	s.sealFailed = err != nil
+	s.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	s.sealedAt = s.options.Now()
@@ -122,7 +126,7 @@ func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 			at += len(t.times)
 		}
 	}
-	changed := map[string]string{}
+	changed := map[string]string{clockKey: s.clockValue()}
 	s.mu.RLock()
 	for key, doc := range s.documents {
 		switch {
@@ -200,6 +204,10 @@ func (s *Store) dropCommits(from, to uint64) error {
 	}
 	s.sealed = to
 	clear(s.contained)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stored -= s.unsealed
+	s.unsealed = 0
 	return nil
 }
 

@@ -56,6 +56,7 @@ type row struct {
 type Batch struct {
 	rows      []batchRow
 	documents []document
+	bytes     int64 // of the rows and documents, once they wait for their commit
 }
 
 type batchRow struct {
@@ -104,4 +105,27 @@ func (b *Batch) Empty() bool { return len(b.rows) == 0 && len(b.documents) == 0 
 func (b *Batch) append(other *Batch) {
 	b.rows = append(b.rows, other.rows...)
 	b.documents = append(b.documents, other.documents...)
+	bytes := other.bytes
+	if bytes == 0 {
+		bytes = other.size()
+	}
+	b.bytes += bytes
+}
+
+// size is what a batch takes in memory, about.
+func (b *Batch) size() int64 {
+	bytes := int64(0)
+	for _, r := range b.rows {
+		bytes += rowBytes + 24*int64(len(r.samples))
+		for _, h := range r.histograms {
+			bytes += histogramBytes + bucketBytes*int64(len(h.Histogram.Buckets))
+		}
+		for _, e := range r.events {
+			bytes += e.bytes()
+		}
+	}
+	for _, doc := range b.documents {
+		bytes += itemOverhead + int64(len(doc.key)+len(doc.value))
+	}
+	return bytes
 }

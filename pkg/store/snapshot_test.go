@@ -103,7 +103,7 @@ func TestTheMemoryLimitShedsTheOldestRowsLoudly(t *testing.T) {
 	now := start
 	var told []string
 	s := open(t, t.TempDir(), func(o *Options) {
-		o.Limits, o.Now = Limits{Policies: tiered, MemoryLimit: 600 << 10}, func() time.Time { return now }
+		o.Limits, o.Now = Limits{Policies: tiered, MemoryLimit: 900 << 10}, func() time.Time { return now }
 		o.Report = func(message string) { told = append(told, message) }
 	})
 	walk := newScoreWalk(1)

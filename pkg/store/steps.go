@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"math"
 )
@@ -65,7 +66,10 @@ func (s *steps) grouped(rows grid, first, last int) []rowsOfStep {
 	return groups
 }
 
-func (s *steps) add(p part, segment segment) error {
+func (s *steps) add(ctx context.Context, p part, segment segment) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	rows := p.grid()
 	first, last := rows.search(segment.from), rows.search(segment.to)
 	groups := s.grouped(rows, first, last)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"runtime"
 	"testing"
 	"time"
 
@@ -298,5 +299,41 @@ func TestASecondProcessIsKeptOutAndTakesOver(t *testing.T) {
 	_ = command.Wait()
 	if count := verify(t, dir); count == 0 {
 		t.Error("nothing of the first process is there")
+	}
+}
+
+// A late row costs a read what its own time costs, and not the whole of what it overlaps.
+func TestALateRowMakesNoReadDear(t *testing.T) {
+	s := open(t, t.TempDir())
+	fill(t, s, 1, 30)
+	allocated := func() (bytes uint64) {
+		t.Helper()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		result, err := s.Read(t.Context(), Range{
+			Group: "reputation/node-0", Columns: func(c Column) bool { return c == scoreColumns[0][0] },
+			From: start.UnixMilli(), To: start.AddDate(0, 0, 30).UnixMilli(), Step: 24 * 3600e3, Aggregate: Min,
+		})
+		runtime.ReadMemStats(&after)
+		check(t, err)
+		if len(result.Values) != 1 || result.Values[0][3] != result.Values[0][3] {
+			t.Fatalf("it answers %v", result.Values)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	allocated()
+	without := allocated()
+	record(t, s, "reputation/node-0", start.AddDate(0, 0, 5).Add(time.Minute), Sample{scoreColumns[0][0], 7})
+	record(t, s, "reputation/node-0", start.AddDate(0, 0, 15), Sample{scoreColumns[0][0], 9})
+	check(t, s.Seal())
+	allocated()
+	if with := allocated(); with > 4*without+16<<10 {
+		t.Errorf("a read allocates %d bytes, and %d with two late rows", without, with)
+	}
+	result, err := s.Read(t.Context(), Range{Group: "reputation/node-0", Columns: func(c Column) bool { return c == scoreColumns[0][0] },
+		From: start.UnixMilli(), To: start.AddDate(0, 0, 30).UnixMilli(), Step: 24 * 3600e3, Aggregate: Min})
+	check(t, err)
+	if result.Values[0][5] != 7 || result.Values[0][15] != 9 {
+		t.Errorf("the late rows' days are %v and %v", result.Values[0][5], result.Values[0][15])
 	}
 }

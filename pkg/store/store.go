@@ -77,10 +77,15 @@ type Store struct {
 	visible   uint64                // what chunks contain up to here is in no head
 	documents map[string]storedDocument
 	pending   *Batch
-	status    Status
-	closed    bool
+	stored    int64 // bytes of keys and values in memory
+	unsealed  int64 // of them, those of commits that are not sealed
+	clock     retentionClock
+	// sealFailed says whether the last sealing did.
+	sealFailed bool
+	status     Status
+	closed     bool
 
-	refusalReported time.Time
+	refusalReported, fullReported, tightReported time.Time
 
 	caching sync.Mutex // guards the cache
 	cache   chunkCache
@@ -111,7 +116,7 @@ type Status struct {
 	CorruptCopies                 []string // where the damaged originals were kept
 	FileBytes                     int64
 	Chunks                        int   // as of the opening or the last sealing
-	MemoryBytes                   int64 // of keys and values in memory, as of the opening or the last sealing
+	MemoryBytes                   int64 // of everything that the store holds in memory, about
 	MemoryLimit                   int64
 	Shed                          int           // chunks that went before their time to stay within the limit
 	CommitTime                    time.Duration // spent in commits, since the store was opened
@@ -157,6 +162,7 @@ func (s *Store) open() error {
 	if s.options.Dir == "" {
 		db, err := buntdb.Open(":memory:")
 		s.db = db
+		s.startClock("", 0)
 		return err
 	}
 	if err := os.MkdirAll(s.options.Dir, 0o700); err != nil {
@@ -322,6 +328,7 @@ func (s *Store) Status() Status {
 	defer s.mu.RUnlock()
 	status := s.status
 	status.PendingRows = len(s.pending.rows)
+	status.MemoryBytes = s.memoryUsed()
 	status.MemoryLimit = s.limits.Load().MemoryLimit
 	if s.path != "" {
 		if info, err := os.Stat(s.path); err == nil {

@@ -30,6 +30,7 @@ func open(t *testing.T, dir string, change ...func(*Options)) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.clock.patience = 0 // tests move clocks by days
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }

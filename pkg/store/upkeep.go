@@ -56,10 +56,14 @@ func (s *Store) syncWritten() error {
 	return s.sync()
 }
 
-// due says whether commits wait for their sealing long enough, or are many.
+// due says whether commits wait for their sealing long enough, or are many, or take much
+// memory: sealed, they take a small part of it.
 func (s *Store) due() bool {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	if s.crowded() {
+		return true
+	}
 	return s.sequence > s.sealed && (s.options.Now().Sub(s.sealedAt) >= s.limits.Load().SealInterval || s.sequence-s.sealed >= sealCommits)
 }
 
