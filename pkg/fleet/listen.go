@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,6 +43,7 @@ type listening struct {
 	follower  *logsource.Follower
 	wake      chan struct{} // told when something waits for a flush
 	lost      string        // why it is not known up to where the log was counted, or ""
+	parserKey string        // of the document of what the next parser of the log must know
 
 	mu        sync.Mutex // guards everything below
 	parser    *storagenode.Parser
@@ -56,6 +58,7 @@ type listening struct {
 	broken error
 	nodeID string
 	lines  int64 // that were heard
+	future int64 // of these, left out because their times are too far ahead
 	moved  movement
 	shown  *lineBuffer // nil while nobody listens to the log
 	scored bool        // scores came since the last flush
@@ -208,6 +211,7 @@ func (l *listening) resume(node concern.Node) {
 // follow makes the follower of the node's own log.
 func (l *listening) follow() (err error) {
 	w := l.worker
+	l.resumeParser(followedParser)
 	backfill := w.fleet.currentSettings().Backfill
 	if l.lost != "" {
 		backfill = 0 // from the end on
@@ -314,9 +318,11 @@ func (l *listening) deliver(block logsource.Block, positions logsource.Positions
 	if l.shown = nil; block.Live && hub.wanted(live) {
 		l.shown = &lineBuffer{}
 	}
+	current := l.worker.fleet.currentSettings()
+	latest := l.worker.fleet.now().Add(current.Store.MaxFuture)
 	rest, number := block.Lines, 0
 	for len(rest) > 0 {
-		rest, number = l.hearLines(rest, number, &block)
+		rest, number = l.hearLines(rest, number, &block, latest)
 	}
 	l.lines += int64(number)
 	if l.shown != nil {
@@ -325,7 +331,7 @@ func (l *listening) deliver(block logsource.Block, positions logsource.Positions
 		}
 	}
 	l.positions, l.dirty = positions, true
-	if l.worker.fleet.now().Sub(l.flushed) >= flushBulk {
+	if l.worker.fleet.now().Sub(l.flushed) >= flushBulk || l.full() {
 		return l.flush()
 	}
 	select {
@@ -337,7 +343,7 @@ func (l *listening) deliver(block logsource.Block, positions logsource.Positions
 
 // hearLines hears lines until there are none left. After a panic it answers those behind the
 // line that caused it.
-func (l *listening) hearLines(rest []byte, number int, block *logsource.Block) (left []byte, next int) {
+func (l *listening) hearLines(rest []byte, number int, block *logsource.Block, latest time.Time) (left []byte, next int) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			l.worker.fleet.panics.Add(1)
@@ -360,6 +366,10 @@ func (l *listening) hearLines(rest []byte, number int, block *logsource.Block) (
 		event, err := l.parser.Parse(line)
 		if err != nil || event == nil {
 			continue // the parser counts what it cannot read
+		}
+		if event.Time.After(latest) {
+			l.future++ // one wrong clock must not decide what the newest line is
+			continue
 		}
 		if block.Live {
 			event.Read = block.Read
@@ -392,9 +402,7 @@ func (l *listening) flush() error {
 	if l.broken != nil {
 		return l.broken
 	}
-	// A line of which only a part was read counts with its end: a position between the two
-	// would lose it.
-	if !l.dirty || l.parser.Waiting() {
+	if !l.dirty {
 		return nil
 	}
 	w := l.worker
@@ -411,6 +419,9 @@ func (l *listening) flush() error {
 		return failed
 	}
 	batch.Put(positionsPrefix+l.history, document)
+	if failed := l.keepParser(batch); failed != nil {
+		return failed
+	}
 	if err != nil && (l.failed == nil || l.failed.Error() != err.Error()) {
 		w.log.Error("a part of what the log said could not be recorded", "error", err)
 	}
@@ -428,6 +439,48 @@ func (l *listening) flush() error {
 func (w *worker) publishReputation(ctx context.Context) {
 	if w.fleet.hub.wanted(LiveReputation) {
 		w.fleet.publishAnswer(ctx, LiveReputation, concern.Query{QueryType: reputation.Concern{}.Types()[0].Name, Nodes: []string{w.currentNode().Name}, Format: concern.Table})
+	}
+}
+
+// full says whether an ear cannot keep much more.
+func (l *listening) full() bool {
+	return slices.ContainsFunc(l.ears, func(ear concern.Ear) bool {
+		bounded, ok := ear.(concern.Bounded)
+		return ok && bounded.Full()
+	})
+}
+
+// What begins the names of the documents of what the next parser of a log must know: of the
+// node's own log, and of those that are read whole beside it.
+const (
+	followedParser = "parser/"
+	ingestedParser = "parser-ingested/"
+)
+
+// keepParser adds what the parser knows of lines that are not over to a batch: the position is
+// behind them.
+func (l *listening) keepParser(batch *store.Batch) error {
+	state := l.parser.State()
+	stored, known := l.worker.store.Document(l.parserKey)
+	if state.IsZero() {
+		if known {
+			batch.Delete(l.parserKey)
+		}
+		return nil
+	}
+	document, err := json.Marshal(state)
+	if err == nil && string(document) != string(stored) {
+		batch.Put(l.parserKey, document)
+	}
+	return err
+}
+
+// resumeParser gives the parser what the last one knew.
+func (l *listening) resumeParser(prefix string) {
+	l.parserKey = prefix + l.history
+	var state storagenode.ParserState
+	if document, ok := l.worker.store.Document(l.parserKey); ok && json.Unmarshal(document, &state) == nil {
+		l.parser.Resume(state)
 	}
 }
 
@@ -482,9 +535,14 @@ func (l *listening) state(now time.Time) (logsource.Status, concern.Evidence) {
 	return status, l.evidence.known.evidence(now)
 }
 
-// unparsed are the lines that could not be read.
-func (l *listening) unparsed() []storagenode.Unparsed {
+// leftOut is what was not heard of the lines, or not wholly.
+type leftOut struct {
+	unparsed    []storagenode.Unparsed
+	future, cut int64
+}
+
+func (l *listening) leftOut() leftOut {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.parser.Unparsed()
+	return leftOut{unparsed: l.parser.Unparsed(), future: l.future, cut: l.parser.Cut()}
 }
