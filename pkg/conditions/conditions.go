@@ -109,7 +109,8 @@ type Unseen struct {
 	Why     string // and what to change
 	// Gone says that it cannot be any more, because what it is about is no longer
 	// configured: what is raised and not found clears, for this reason. What merely cannot
-	// be seen stays as it is.
+	// be seen stays as it is, except where it is of an Event condition: that is known to have
+	// happened, so a judge goes on finding it until its time is over, seen or not.
 	Gone bool
 }
 

@@ -255,8 +255,9 @@ type heard struct {
 
 // missed is why a condition cannot be judged at a node.
 type missed struct {
-	why  string
-	gone bool
+	why    string
+	gone   bool
+	failed bool // its judge did: that it found nothing says nothing
 }
 
 func (h *heard) miss(history, code string, m missed) {
@@ -312,7 +313,7 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 			verdict = Verdict{}
 			for _, node := range subjects(c) {
 				for _, d := range codes {
-					all.miss(node.History, d.Code, missed{why: fmt.Sprintf("the judge %s failed: %v", name, err)})
+					all.miss(node.History, d.Code, missed{why: fmt.Sprintf("the judge %s failed: %v", name, err), failed: true})
 				}
 			}
 		}
@@ -324,7 +325,7 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 			all.add(f)
 		}
 		for _, u := range verdict.Unseen {
-			all.miss(u.History, u.Code, missed{u.Why, u.Gone})
+			all.miss(u.History, u.Code, missed{why: u.Why, gone: u.Gone})
 		}
 		if err != nil {
 			all.add(Finding{

@@ -31,10 +31,16 @@ func (t table) definition(code string) (Definition, bool) {
 	return t.definitions[at], true
 }
 
+// isEvent says whether a condition is about something that happened.
+func (t table) isEvent(code string) bool {
+	d, _ := t.definition(code)
+	return d.Event
+}
+
 // hold is for how long a condition is held that is not found any more. What happened clears
 // with time as it is.
 func (t table) hold(code string, flapping time.Duration) time.Duration {
-	if d, _ := t.definition(code); d.Event {
+	if t.isEvent(code) {
 		return 0
 	}
 	return flapping
@@ -176,11 +182,13 @@ func (s *step) decide(o *outcome) {
 			setBelow(state, Info, s.now)
 		}
 		return
-	case o.missed != nil:
+	case o.missed != nil && (o.missed.failed || !s.table.isEvent(state.Code)):
 		// What cannot be seen is not cleared.
 		o.severity = state.Severity
 		return
 	}
+	// What happened is known to have happened, whether or not more of it would be seen now: a
+	// judge that does not find it any more says that its time is over.
 	if !state.Dismissed.IsZero() && level == OK {
 		setBelow(state, Info, s.now)
 	}

@@ -1,6 +1,7 @@
 package conditions_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,20 @@ var stories = []struct {
 		{told: []string{"15:07 cleared ok down@A/us1"}, is: severities{"down@A/us1": ok}},
 		{does: func(w *world) { w.miss("hA", "down") }, is: severities{"down@A/us1": unseen, "down@A": unseen}},
 		{does: finds(found("down", info, "A", us1)), told: []string{"15:09 raised info down@A/us1"}, is: severities{"down@A/us1": info, "down@A": unseen}},
+	}},
+	{"what happened clears with time, seen or not", []moment{
+		{does: func(w *world) { w.find(found("audit_failed", warning, "A", us1)); w.miss("hA", "audit_failed") },
+			told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning, "audit_failed@A": unseen}},
+		{wait: 3 * time.Hour, is: severities{"audit_failed@A/us1": warning, "audit_failed@A": unseen}},
+		{does: func(w *world) { w.find() }, told: []string{"15:02 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": unseen, "audit_failed@A": unseen}},
+	}},
+	{"what happened stays while its judge fails", []moment{
+		{does: finds(found("audit_failed", warning, "A", us1)), told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+		{does: func(w *world) { w.judge.err = errors.New("oh") }, wait: time.Minute, told: []string{"12:02 raised critical not_collecting@"}, is: severities{
+			"audit_failed@A/us1": warning, "not_collecting@": critical,
+			"audit_critical@A": unseen, "audit_warning@A": unseen, "audit_failed@A": unseen, "disqualified@A": unseen, "down@A": unseen,
+		}},
+		{does: func(w *world) { w.judge.err = nil; w.find() }, told: []string{"12:03 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok, "not_collecting@": critical}},
 	}},
 	{"what cannot be any more is cleared at once", []moment{
 		{does: finds(found("down", critical, "A", us1), found("audit_failed", warning, "A", "")), told: []string{

@@ -185,7 +185,10 @@ func (j *judging) all(known bool) error {
 	}
 	auditsWhy, auditsMend := j.node.Evidence.Blind(concern.AuditLines, now)
 	if auditsWhy != "" {
-		j.unseenInLog(auditsWhy+"; "+auditsMend, codeAuditFailed, codeFellSilently)
+		j.unseenInLog(auditsWhy+"; "+auditsMend, codeFellSilently)
+		if !j.seesErrors() {
+			j.unseenInLog(auditsWhy+"; "+auditsMend, codeAuditFailed)
+		}
 	}
 	if why, mend := j.node.Evidence.Blind(concern.AnyLine, now); why != "" {
 		j.unseenInLog(why+"; "+mend, codeLostPieces)
@@ -196,13 +199,20 @@ func (j *judging) all(known bool) error {
 		if Muted(j.node.Node, s.SatelliteID) {
 			continue
 		}
-		if err := j.standing(s, auditsWhy == ""); err != nil {
+		if err := j.standing(s); err != nil {
 			return err
 		}
 	}
 	j.failures()
 	j.losses()
 	return j.slow(auditsWhy, auditsMend)
+}
+
+// seesErrors says whether a failed audit would be seen though none that succeeded is: its line
+// is an ERROR, which a log has that is set to show only the grave ones.
+func (j *judging) seesErrors() bool {
+	e := j.node.Evidence
+	return e.HasLog && e.Sees(concern.AnyLine, j.c.Now) && e.Level > storagenode.Info && e.Level <= storagenode.Error
 }
 
 // onlyInTheAPI is why what no line of the log says cannot be judged, or "".
@@ -242,7 +252,7 @@ func (j *judging) find(f conditions.Finding) {
 }
 
 // standing judges the scores with one satellite.
-func (j *judging) standing(s Standing, auditsSeen bool) error {
+func (j *judging) standing(s Standing) error {
 	satellite := storagenode.SatelliteName(s.SatelliteID)
 	limits := j.node.Thresholds
 	if s.Disqualified() {
@@ -272,9 +282,7 @@ func (j *judging) standing(s Standing, auditsSeen bool) error {
 	if err := j.auditScore(s, satellite, limits); err != nil {
 		return err
 	}
-	if auditsSeen {
-		j.fellSilently(s, satellite)
-	}
+	j.fellSilently(s, satellite)
 	if !s.Suspended() {
 		j.suspensionScore(s, satellite, limits)
 	}

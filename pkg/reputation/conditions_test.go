@@ -526,7 +526,21 @@ func TestWhatIsNotSeenIsNotWell(t *testing.T) {
 			for _, kind := range []concern.LineKind{concern.TransferLines, concern.AuditLines} {
 				b.node.Evidence.Last[kind] = noon.Add(-30 * day)
 			}
-		}, append([]string{"lost_pieces"}, audits...), "no line below ERROR; set log.level: info"},
+		}, []string{"lost_pieces", "audit_score_fell_silently", "audit_slow"}, "no line below ERROR; set log.level: info"}, // failed audits are errors
+		{"a log of fatal errors", func(b *bench) {
+			b.poll(us1, full)
+			b.node.Evidence.Level = storagenode.Fatal
+			for _, kind := range []concern.LineKind{concern.TransferLines, concern.AuditLines} {
+				b.node.Evidence.Last[kind] = noon.Add(-30 * day)
+			}
+		}, append([]string{"lost_pieces"}, audits...), "no line below FATAL; set log.level: info"},
+		{"a log of errors that has ended", func(b *bench) {
+			b.poll(us1, full)
+			b.node.Evidence.Level = storagenode.Error
+			for kind := range b.node.Evidence.Last {
+				b.node.Evidence.Last[kind] = noon.Add(-30 * day)
+			}
+		}, append([]string{"lost_pieces"}, audits...), "no line since"},
 		{"log.custom-level", func(b *bench) {
 			b.poll(us1, full)
 			for _, kind := range []concern.LineKind{concern.TransferLines, concern.AuditLines} {

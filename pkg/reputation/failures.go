@@ -116,6 +116,8 @@ func (j *judging) fellSilently(s Standing, satellite string) {
 			continue
 		case evidence.Since.After(from) || evidence.Last[concern.AnyLine].Before(fall.At):
 			continue // what the log had of it is not known, or not read yet
+		case !evidence.HasLog || !evidence.Sees(concern.AuditLines, fall.At) && !evidence.Sees(concern.TransferLines, fall.At):
+			continue // audits were not seen then; that they are not now says nothing of it
 		case j.audits.countedBetween(s.SatelliteID, from, fall.At) > 0:
 			continue
 		}
@@ -139,7 +141,6 @@ func (j *judging) slow(blind, mend string) error {
 	}
 	if blind != "" {
 		j.unseenInLog(blind+"; "+mend, codeAuditSlow)
-		return nil
 	}
 	j.slowOnes() // those from before the level was changed, and those whose line has a duration
 	return j.canceledOften()

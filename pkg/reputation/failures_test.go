@@ -504,6 +504,15 @@ func TestAuditScoreFellSilently(t *testing.T) {
 			b.poll(us1, fell)
 			b.node.Evidence.Last[concern.TransferLines], b.node.Evidence.Last[concern.AuditLines] = noon.Add(-2*day), noon.Add(-2*day)
 		}, ""},
+		{"a log without transfers since", func(b *bench) {
+			b.poll(us1, fell)
+			b.node.Evidence.Last[concern.TransferLines], b.node.Evidence.Last[concern.AuditLines] = noon.Add(-2*time.Hour), noon.Add(-2*time.Hour)
+			b.after(23*time.Hour).poll(us1, fell)
+		}, "audit_score_fell_silently critical us1"},
+		{"a log without audits", func(b *bench) {
+			b.poll(us1, fell)
+			b.node.Evidence.Last[concern.AuditLines] = noon.Add(-2 * day)
+		}, "audit_score_fell_silently critical us1"},
 		{"no log", func(b *bench) { b.poll(us1, fell); b.node.Evidence = concern.Evidence{} }, ""},
 		{"it recovers", func(b *bench) { b.poll(us1, fell); b.after(time.Hour).poll(us1, full) }, "audit_score_fell_silently critical us1"},
 		{"just less than 24 hours ago", func(b *bench) { b.poll(us1, fell); b.after(day-time.Second).poll(us1, fell) }, "audit_score_fell_silently critical us1"},
@@ -529,6 +538,33 @@ func TestAuditScoreFellSilently(t *testing.T) {
 	want := "The audit score of node Alpha on us1 fell from 100.00% to 99.90%, and its log has no failed audit. The satellite timed out or got wrong data. 40 failed audits left until disqualification. Check latency and load of the disk, SMART and the file system."
 	if got.Message != want || got.Title != "Audit Score Fell Without a Failure in the Log on us1" || got.Threshold != 100 || !got.Since.Equal(noon) || !got.Last.Equal(noon) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What happened stays until its time is over and clears then, though nothing more of it can be
+// seen by that time: its own line was the last of an audit.
+func TestWhatHappenedClearsUnseen(t *testing.T) {
+	for _, level := range []storagenode.Level{storagenode.Info, storagenode.Error, storagenode.Fatal} {
+		b := newBench(t)
+		b.earlier(5*time.Minute, us1, full)
+		b.poll(us1, percents{99.9, 100, 100})
+		b.say(failed("P1", eu1, "GET_AUDIT", missing))
+		b.say("INFO\tpiecestore\tdownloaded" + transfer("P2", us1, "GET_AUDIT", `, "duration": "61s"`))
+		b.node.Evidence.Last[concern.AuditLines], b.node.Evidence.Last[concern.TransferLines] = noon, noon
+		b.node.Evidence.Level = level
+		b.expect("audit_failed warning eu1, audit_score_fell_silently critical us1, audit_slow warning us1")
+		b.after(6*time.Hour - time.Second)
+		b.expect("audit_failed warning eu1, audit_score_fell_silently critical us1, audit_slow warning us1")
+		b.after(time.Second)
+		b.expect("audit_failed warning eu1, audit_score_fell_silently critical us1")
+		b.now = noon.Add(day - time.Second)
+		b.poll(us1, percents{99.9, 100, 100})
+		b.expect("audit_failed warning eu1, audit_score_fell_silently critical us1")
+		b.now = noon.Add(day + time.Second)
+		if why := unseen(b.judge(), "audit_score_fell_silently"); why == "" {
+			t.Errorf("%s: audits are seen: this shows nothing", level)
+		}
+		b.expect("")
 	}
 }
 
