@@ -26,6 +26,7 @@ export const HOUR_DAYS: Bounds = { min: 30, max: 3650, preset: 400, whole: true 
 export const SIZE_DAYS: Bounds = { min: 2, max: 400, preset: 30, whole: true };
 export const EVENT_DAYS: Bounds = { min: 30, max: 3650, preset: 400, whole: true };
 export const MAX_FUTURE: Bounds = { min: 1, max: 1440, preset: 60, whole: true };
+export const MAX_PAST: Bounds = { min: 0, max: 3650, preset: 0, whole: true };
 export const FLUSH: Bounds = { min: 100, max: 60000, preset: 1000, whole: true };
 export const SEAL: Bounds = { min: 5, max: 1440, preset: 60, whole: true };
 export const FLAPPING: Bounds = { min: 0, max: 120, preset: 5, whole: true };

@@ -50,6 +50,7 @@ export interface Retention {
 
 export interface StoreLimits {
   maxFutureMinutes?: number;
+  maxPastDays?: number;
   flushMilliseconds?: number;
   sealMinutes?: number;
 }

@@ -56,7 +56,7 @@ func limits(s settings.Settings) store.Limits {
 	}
 	return store.Limits{
 		Policies: all, EventRetention: s.Retention.Events, MemoryLimit: s.MemoryLimit,
-		MaxFuture: s.Store.MaxFuture, FlushInterval: s.Store.Flush, SealInterval: s.Store.Seal,
+		MaxFuture: s.Store.MaxFuture, MaxPast: s.Store.MaxPast, FlushInterval: s.Store.Flush, SealInterval: s.Store.Seal,
 	}
 }
 

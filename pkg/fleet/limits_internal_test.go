@@ -39,6 +39,10 @@ func TestSettingsReachTheStoreAndTheProcess(t *testing.T) {
 	if len(told) != 3 || told[0] != own+768<<20 || told[1] != own+each || told[2] != own+2*each {
 		t.Errorf("the process is told %d", told)
 	}
+	s.Store = settings.StoreLimits{MaxFuture: time.Hour, MaxPast: 2 * time.Hour, Flush: 3 * time.Hour, Seal: 4 * time.Hour}
+	if l := limits(s); l.MaxFuture != time.Hour || l.MaxPast != 2*time.Hour || l.FlushInterval != 3*time.Hour || l.SealInterval != 4*time.Hour {
+		t.Errorf("the limits are %+v", l)
+	}
 	if policy := limits(s).Policies["reputation"]; policy.Keep != s.Retention.Raw || policy.Rollups[0].Keep != s.Retention.Rollup {
 		t.Errorf("the policy is %+v", policy)
 	}

@@ -270,6 +270,7 @@ datasources:
         eventDays: 400
       store:
         maxFutureMinutes: 60
+        maxPastDays: 0
         flushMilliseconds: 1000
         sealMinutes: 60
       alerts:

@@ -37,6 +37,7 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 		},
 		Store: storeJSON{
 			MaxFutureMinutes:  s.Store.MaxFuture.Minutes(),
+			MaxPastDays:       s.Store.MaxPast.Hours() / 24,
 			FlushMilliseconds: s.Store.Flush.Milliseconds(),
 			SealMinutes:       s.Store.Seal.Minutes(),
 		},
@@ -83,6 +84,7 @@ type retentionJSON struct {
 
 type storeJSON struct {
 	MaxFutureMinutes  float64 `json:"maxFutureMinutes"`
+	MaxPastDays       float64 `json:"maxPastDays"`
 	FlushMilliseconds int64   `json:"flushMilliseconds"`
 	SealMinutes       float64 `json:"sealMinutes"`
 }

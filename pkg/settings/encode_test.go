@@ -31,7 +31,7 @@ func TestMarshalledForm(t *testing.T) {
 		`"noContactWarningHours":3,"noContactCriticalHours":12,"logSilentMinutes":30,"noTrafficHours":2,"uploadRejectedPercent":10,"clockSkewSeconds":10,` +
 		`"diskWarningPercent":80,"diskCriticalPercent":95},"idleStopDays":30,"memoryLimitMiB":512,"backfillHours":-1,` +
 		`"retention":{"rawDays":30,"rollupDays":400,"minuteHours":48,"tenMinuteDays":14,"hourDays":400,"sizeDays":30,"eventDays":400},` +
-		`"store":{"maxFutureMinutes":60,"flushMilliseconds":1000,"sealMinutes":60},"alerts":{"flappingMinutes":5,"heartbeatUrl":"https://h"}}`
+		`"store":{"maxFutureMinutes":60,"maxPastDays":0,"flushMilliseconds":1000,"sealMinutes":60},"alerts":{"flappingMinutes":5,"heartbeatUrl":"https://h"}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -102,7 +102,7 @@ func randomSettings(r *rand.Rand) settings.Settings {
 			Hours: howMany(30, 3650, day), Sizes: howMany(2, 400, day), Events: howMany(30, 3650, day),
 		},
 		Store: settings.StoreLimits{
-			MaxFuture: howMany(1, 1440, time.Minute), Flush: howMany(100, 60000, time.Millisecond), Seal: howMany(5, 1440, time.Minute),
+			MaxFuture: howMany(1, 1440, time.Minute), MaxPast: howMany(0, 3650, day), Flush: howMany(100, 60000, time.Millisecond), Seal: howMany(5, 1440, time.Minute),
 		},
 		Alerts: settings.Alerts{Flapping: howMany(0, 120, time.Minute), FullDiskIsAProblem: r.Intn(2) == 0},
 		Poll: settings.PollIntervals{

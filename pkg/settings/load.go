@@ -84,6 +84,7 @@ func Load(jsonData []byte) (Settings, Report) {
 	if store, ok := top.object("store"); ok {
 		loaded.Store = StoreLimits{
 			MaxFuture: minutes(store.wholeNumber("maxFutureMinutes", maxFutureBounds)),
+			MaxPast:   days(store.wholeNumber("maxPastDays", maxPastBounds)),
 			Flush:     milliseconds(store.wholeNumber("flushMilliseconds", flushBounds)),
 			Seal:      minutes(store.wholeNumber("sealMinutes", sealBounds)),
 		}

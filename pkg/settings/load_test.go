@@ -80,7 +80,7 @@ func TestLoadEverything(t *testing.T) {
 		"idleStopDays": 3650, "memoryLimitMiB": 64,
 		"backfillHours": -1,
 		"retention": {"rawDays": 400, "rollupDays": 3650, "minuteHours": 6, "tenMinuteDays": 400, "hourDays": 30, "sizeDays": 2, "eventDays": 3650},
-		"store": {"maxFutureMinutes": 1440, "flushMilliseconds": 100, "sealMinutes": 5},
+		"store": {"maxFutureMinutes": 1440, "maxPastDays": 7, "flushMilliseconds": 100, "sealMinutes": 5},
 		"alerts": {"flappingMinutes": 0, "heartbeatUrl": " https://hc.example/ping/token?a=b#c ", "fullDiskIsAProblem": true}
 	}`))
 	inherited := defaultThresholds
@@ -112,7 +112,7 @@ func TestLoadEverything(t *testing.T) {
 		Retention: settings.Retention{
 			Raw: 400 * day, Rollup: 3650 * day, Minutes: 6 * time.Hour, TenMinutes: 400 * day, Hours: 30 * day, Sizes: 2 * day, Events: 3650 * day,
 		},
-		Store:  settings.StoreLimits{MaxFuture: day, Flush: 100 * time.Millisecond, Seal: 5 * time.Minute},
+		Store:  settings.StoreLimits{MaxFuture: day, MaxPast: 7 * day, Flush: 100 * time.Millisecond, Seal: 5 * time.Minute},
 		Alerts: settings.Alerts{Heartbeat: "https://hc.example/ping/token?a=b#c", FullDiskIsAProblem: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

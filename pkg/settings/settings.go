@@ -59,6 +59,7 @@ type Retention struct {
 // StoreLimits says how the history takes in what is written to it.
 type StoreLimits struct {
 	MaxFuture time.Duration // a time this far ahead of the clock is refused
+	MaxPast   time.Duration // and one this far behind it; 0: none that is still kept
 	Flush     time.Duration // how often what is new reaches the disk
 	Seal      time.Duration // after this long, a block of rows is packed
 }
@@ -151,6 +152,7 @@ func Default() Settings {
 		},
 		Store: StoreLimits{
 			MaxFuture: minutes(maxFutureBounds.preset),
+			MaxPast:   days(maxPastBounds.preset),
 			Flush:     milliseconds(flushBounds.preset),
 			Seal:      minutes(sealBounds.preset),
 		},
@@ -184,6 +186,7 @@ var (
 	sizeDaysBounds          = bounds{2, 400, 30}
 	eventDaysBounds         = bounds{30, 3650, 400}
 	maxFutureBounds         = bounds{1, 1440, 60}
+	maxPastBounds           = bounds{0, 3650, 0}
 	flushBounds             = bounds{100, 60000, 1000}
 	sealBounds              = bounds{5, 1440, 60}
 	flappingBounds          = bounds{0, 120, 5}

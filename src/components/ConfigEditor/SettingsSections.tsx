@@ -14,6 +14,7 @@ import {
   IDLE_STOP,
   INTERACTIVE_TIMEOUT,
   MAX_FUTURE,
+  MAX_PAST,
   MEMORY_LIMIT,
   MINUTE_HOURS,
   PAYOUTS_INTERVAL,
@@ -134,6 +135,13 @@ const STORE: Array<NumberField<StoreLimits>> = [
     description: 'A log line that is further ahead of the clock is not counted.',
     unit: 'min',
     bounds: MAX_FUTURE,
+  },
+  {
+    key: 'maxPastDays',
+    label: 'Lines from the past',
+    description: 'What is older is not taken into the history. 0: everything that is still kept.',
+    unit: 'days',
+    bounds: MAX_PAST,
   },
   {
     key: 'flushMilliseconds',
