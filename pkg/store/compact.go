@@ -44,12 +44,15 @@ func (s *Store) compact() error {
 		if renamed = s.using("sync folder"); renamed == nil {
 			renamed = syncFolder(s.options.Dir)
 		}
+		// After a power cut, the former file may be there again.
+		s.unsynced, s.doubted = true, renamed != nil
 	} else {
 		renamed = errors.Join(renamed, os.Remove(name))
 	}
 	if err := errors.Join(closed, renamed, s.reopen()); err != nil {
 		return fmt.Errorf("compact the store: %w", err)
 	}
+	s.unsynced, s.doubted = false, false
 	s.emptyCache()
 	s.at("compacted")
 	s.mu.Lock()
@@ -84,7 +87,7 @@ func (s *Store) writeCompacted(keys, values []string) (name string, err error) {
 		err = s.using("sync new file")
 	}
 	if err == nil {
-		err = f.Sync()
+		err = syncFile(f)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(f.Name()))

@@ -79,7 +79,10 @@ type fileState struct {
 func inspectFile(b []byte) fileState {
 	state := fileState{whole: b}
 	documents := map[string]int{} // where the latest state of each is
-	end, counts := 0, 0           // of the last damage, and of the last that may have hit a document
+	end := 0                      // of the last damage
+	// Sealings put documents, both copies of each, and then mark that they did. Of damage
+	// behind which there is no mark, the commits are there still.
+	mark, damaged, outdated := 0, 0, 0 // the last; the last before damage, and before damage with one behind it
 	for at := 0; at < len(b); {
 		n, arguments, ok := parseCommand(b[at:])
 		if !ok || end == at && end > 0 && !trusted(b[at+n:], arguments) {
@@ -90,7 +93,7 @@ func inspectFile(b []byte) fileState {
 			state.named = append(state.named, namedIn(b[at:at+n])...)
 			state.damaged += n
 			at += n
-			end = at
+			end, damaged = at, mark
 			continue
 		}
 		key := string(arguments[1])
@@ -104,8 +107,7 @@ func inspectFile(b []byte) fileState {
 				documents[document] = at
 			}
 		case key == sealedKey, arguments[2] == nil && strings.HasPrefix(key, "w:"):
-			// Before this, documents whose commits are still there are among what is damaged.
-			counts = end
+			mark, outdated = at, damaged
 		}
 		if state.damaged > 0 {
 			state.whole = append(state.whole, b[at:at+n]...)
@@ -113,7 +115,7 @@ func inspectFile(b []byte) fileState {
 		at += n
 	}
 	for document, at := range documents {
-		if at < counts {
+		if at < outdated {
 			state.outdated = append(state.outdated, document)
 		}
 	}
@@ -228,7 +230,7 @@ func ReplaceFile(path string, content []byte) error {
 	}
 	_, err = f.Write(content)
 	if err == nil {
-		err = f.Sync()
+		err = syncFile(f)
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,7 +55,9 @@ func lockFolder(dir string, now time.Time) (*flock.Flock, error) {
 		err = ReplaceFile(filepath.Join(dir, ownerFile), owner)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("write %s in the store's folder %s: %w", ownerFile, dir, errors.Join(err, lock.Unlock()))
+		// Who holds it is only to be shown: a full disk must not keep the store closed. But
+		// nobody else is to be named.
+		_ = os.Remove(filepath.Join(dir, ownerFile))
 	}
 	return lock, nil
 }

@@ -68,6 +68,7 @@ type Store struct {
 	// let every reader wait for it, and hide its errors.
 	file     *os.File
 	unsynced bool // whether something was written since the last fsync
+	doubted  bool // whether the last fsync failed
 	adrift   bool // whether db is a copy in memory, because the file could not be opened
 
 	mu        sync.RWMutex // guards the fields below
@@ -194,9 +195,13 @@ func (s *Store) open() error {
 
 // removeUnfinished deletes what a crash in ReplaceFile or a compaction left.
 func removeUnfinished(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, FileName+"*.new-*"))
-	for _, name := range names {
-		err = errors.Join(err, os.Remove(name))
+	var err error
+	for _, of := range []string{FileName + "*.new-*", ownerFile + ".new-*"} {
+		names, failed := filepath.Glob(filepath.Join(dir, of))
+		err = errors.Join(err, failed)
+		for _, name := range names {
+			err = errors.Join(err, os.Remove(name))
+		}
 	}
 	return err
 }
@@ -300,20 +305,31 @@ func (s *Store) update(durable bool, f func(tx *buntdb.Tx) error) error {
 	return nil
 }
 
-// sync brings what was written onto the disk. No reader waits for it.
+// syncFile is the fsync of a file. Tests watch it.
+var syncFile = (*os.File).Sync
+
+// sync brings what was written onto the disk. No reader waits for it. After one that failed
+// the system may have dropped what it could not write, and tell of success the next time: then
+// everything is written anew.
 func (s *Store) sync() error {
 	if !s.unsynced || s.file == nil {
 		return nil
 	}
 	s.at("written")
-	if err := s.using("sync"); err != nil {
-		return err
+	if s.adrift {
+		if err := s.reopen(); err != nil {
+			return err
+		}
 	}
-	if err := s.file.Sync(); err != nil {
-		return err
+	if s.doubted {
+		return s.compact()
 	}
-	s.unsynced = false
-	return nil
+	err := s.using("sync")
+	if err == nil {
+		err = syncFile(s.file)
+	}
+	s.unsynced, s.doubted = err != nil, err != nil
+	return err
 }
 
 func (s *Store) database() *buntdb.DB {
