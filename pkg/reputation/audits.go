@@ -49,6 +49,14 @@ type Audit struct {
 	Again time.Time `json:"again,omitzero"`
 }
 
+// last is when it last went wrong.
+func (a Audit) last() time.Time {
+	if a.Again.After(a.At) {
+		return a.Again
+	}
+	return a.At
+}
+
 // Loss is what a node told a satellite of pieces that it lost, in a day.
 type Loss struct {
 	At        time.Time `json:"at"` // of the last line of the day
@@ -325,7 +333,7 @@ func (a *Audits) forget() {
 	oldest := a.Line.Add(-auditsKept)
 	keep := func(all []Audit, most int) []Audit {
 		slices.SortStableFunc(all, func(x, y Audit) int { return x.At.Compare(y.At) })
-		all = slices.DeleteFunc(all, func(x Audit) bool { return x.At.Before(oldest) })
+		all = slices.DeleteFunc(all, func(x Audit) bool { return x.last().Before(oldest) })
 		return all[max(0, len(all)-most):]
 	}
 	a.Failed, a.Slow = keep(a.Failed, maxFailures), keep(a.Slow, maxSlow)
@@ -347,13 +355,15 @@ func (a Audits) countedBetween(satellite string, after, until time.Time) int {
 	return n
 }
 
-// failedSince are the audits of a satellite that failed after a time, the newest last.
+// failedSince are the audits of a satellite that failed, or failed again, after a time; the one
+// that did so last is the last.
 func (a Audits) failedSince(satellite string, since time.Time) []Audit {
 	var failed []Audit
 	for _, f := range a.Failed {
-		if f.Satellite == satellite && f.At.After(since) {
+		if f.Satellite == satellite && f.last().After(since) {
 			failed = append(failed, f)
 		}
 	}
+	slices.SortStableFunc(failed, func(x, y Audit) int { return x.last().Compare(y.last()) })
 	return failed
 }

@@ -36,7 +36,7 @@ func satellites[T any](all []T, of func(T) string) []string {
 // failures judges the audits that failed.
 func (j *judging) failures() {
 	for _, id := range satellites(j.audits.Failed, func(a Audit) string { return a.Satellite }) {
-		failed := j.audits.failedSince(id, j.c.Now.Add(-failureLasts))
+		failed := onePerPiece(j.audits.failedSince(id, j.c.Now.Add(-failureLasts)))
 		if len(failed) == 0 {
 			continue
 		}
@@ -56,10 +56,30 @@ func (j *judging) failures() {
 		j.find(conditions.Finding{
 			Code: codeAuditFailed, Satellite: id, Severity: severity, Title: "Failed Audit on " + satellite,
 			Message: fmt.Sprintf("%s of %s failed on node %s in the last 24 hours, the last at %s: %s of piece %s: %s. %s Check the disk and the file system; never delete or move pieces.",
-				plural(len(failed), "audit"), satellite, j.node.Name, clock(last.At), last.Action, last.Piece, last.Reason, left),
-			Value: float64(len(failed)), Threshold: float64(limit), Unit: "short", Since: failed[0].At, Last: last.At,
+				plural(len(failed), "audit"), satellite, j.node.Name, clock(last.last()), last.Action, last.Piece, last.Reason, left),
+			Value: float64(len(failed)), Threshold: float64(limit), Unit: "short", Since: firstOf(failed), Last: last.last(),
 		})
 	}
+}
+
+// onePerPiece leaves of the audits of one piece the last.
+func onePerPiece(failed []Audit) []Audit {
+	last := map[string]int{}
+	for i, f := range failed {
+		last[f.Piece] = i
+	}
+	var one []Audit
+	for i, f := range failed {
+		if last[f.Piece] == i {
+			one = append(one, f)
+		}
+	}
+	return one
+}
+
+// firstOf is when the first of some audits went wrong.
+func firstOf(all []Audit) time.Time {
+	return slices.MinFunc(all, func(a, b Audit) int { return a.At.Compare(b.At) }).At
 }
 
 // worstHour is the most that came within one hour. What was once critical stays so until it
@@ -68,8 +88,8 @@ func (j *judging) worstHour(all []Audit) int {
 	most := 0
 	for i := range all {
 		n := 0
-		for _, other := range all[i:] {
-			if other.At.Sub(all[i].At) < time.Hour {
+		for _, other := range all {
+			if after := other.At.Sub(all[i].At); after >= 0 && after < time.Hour {
 				n++
 			}
 		}
@@ -315,8 +335,12 @@ func (Concern) Testify(ctx context.Context, c conditions.Case, node concern.Node
 	}
 	failed := conditions.Exhibit{Title: "Failed audits"}
 	for _, f := range audits.failedSince(satellite, from) {
-		if !f.At.After(to) {
-			failed.Lines = append(failed.Lines, fmt.Sprintf("%s  %s  %s  %s", clock(f.At), f.Action, f.Piece, f.Reason))
+		at := f.At
+		if !at.After(from) {
+			at = f.Again
+		}
+		if !at.After(to) {
+			failed.Lines = append(failed.Lines, fmt.Sprintf("%s  %s  %s  %s", clock(at), f.Action, f.Piece, f.Reason))
 		}
 	}
 	slow := conditions.Exhibit{Title: "Slow audits"}

@@ -133,6 +133,34 @@ func TestAPieceFailsOnceADay(t *testing.T) {
 	}
 }
 
+// A piece that fails again is one failure, and its time is over a day after it last failed.
+func TestAPieceThatFailsAgainLastsLonger(t *testing.T) {
+	b := newBench(t)
+	b.poll(us1, full)
+	b.say(failed("P1", us1, "GET_AUDIT", missing))
+	b.after(time.Hour).say(failed("P2", us1, "GET_AUDIT", missing))
+	again := noon.Add(20 * time.Hour)
+	b.now = again
+	b.poll(us1, full)
+	b.say(failed("P1", us1, "GET_REPAIR", missing))
+	b.sayAt(again.Add(-time.Hour), failed("P1", us1, "GET_REPAIR", missing)) // read late
+	for _, when := range []struct {
+		after  time.Duration
+		pieces float64
+	}{{0, 2}, {5*time.Hour - time.Second, 2}, {5 * time.Hour, 1}, {day - time.Second, 1}} {
+		b.now = again.Add(when.after)
+		b.poll(us1, full)
+		b.expect("audit_failed warning us1")
+		got := finding(t, b.judge(), "audit_failed")
+		if got.Value != when.pieces || !got.Last.Equal(again) || !got.Since.Equal(noon) || !strings.Contains(got.Message, "the last at 2026-11-21 08:00 UTC: GET_AUDIT of piece P1") {
+			t.Errorf("%s after: %+v", when.after, got)
+		}
+	}
+	b.now = again.Add(day)
+	b.poll(us1, full)
+	b.expect("")
+}
+
 // The score comes every four hours: failures that it cannot know yet are taken off.
 func TestFailuresLeft(t *testing.T) {
 	left := func(b *bench) string {
