@@ -106,7 +106,10 @@ func (f Finding) happened() time.Time {
 type Unseen struct {
 	Code    string
 	History string
-	Why     string // and what to change
+	// Satellite is the id of the one at which it cannot be judged; "": at none of them. What
+	// is raised at another clears as ever.
+	Satellite string
+	Why       string // and what to change
 	// Gone says that it cannot be any more, because what it is about is no longer
 	// configured: what is raised and not found clears, for this reason. What merely cannot
 	// be seen stays as it is, except where it is of an Event condition: that is known to have

@@ -154,10 +154,10 @@ func subjects(c Case) []concern.Watched {
 }
 
 // nothingSeen is what is seen of a retired node.
-func (e *Engine) nothingSeen() map[string]missed {
-	unseen := map[string]missed{}
+func (e *Engine) nothingSeen() map[place]missed {
+	unseen := map[place]missed{}
 	for _, d := range e.table.definitions {
-		unseen[d.Code] = missed{why: whyRetired}
+		unseen[place{code: d.Code}] = missed{why: whyRetired}
 	}
 	return unseen
 }
@@ -250,7 +250,7 @@ func tick(c Case, batch *store.Batch) error {
 // heard is what all judges found, by history.
 type heard struct {
 	findings map[string]map[place]Finding
-	unseen   map[string]map[string]missed
+	unseen   map[string]map[place]missed // without a satellite: at all of them
 }
 
 // missed is why a condition cannot be judged at a node.
@@ -260,23 +260,23 @@ type missed struct {
 	failed bool // its judge did: that it found nothing says nothing
 }
 
-func (h *heard) miss(history, code string, m missed) {
+func (h *heard) miss(history string, at place, m missed) {
 	if h.unseen[history] == nil {
-		h.unseen[history] = map[string]missed{}
+		h.unseen[history] = map[place]missed{}
 	}
-	if _, told := h.unseen[history][code]; !told {
-		h.unseen[history][code] = m
+	if _, told := h.unseen[history][at]; !told {
+		h.unseen[history][at] = m
 	}
 }
 
 // of is what was found of one node, and what cannot be judged there; to be changed at will.
-func (h *heard) of(history string) (map[place]Finding, map[string]missed) {
+func (h *heard) of(history string) (map[place]Finding, map[place]missed) {
 	findings, unseen := h.findings[history], h.unseen[history]
 	if findings == nil {
 		findings = map[place]Finding{}
 	}
 	if unseen == nil {
-		unseen = map[string]missed{}
+		unseen = map[place]missed{}
 	}
 	return findings, unseen
 }
@@ -301,7 +301,7 @@ func (h *heard) add(f Finding) {
 // ask asks every judge. What one that fails would have judged is not seen, and that it fails
 // is a finding.
 func (e *Engine) ask(ctx context.Context, c Case) heard {
-	all := heard{findings: map[string]map[place]Finding{}, unseen: map[string]map[string]missed{}}
+	all := heard{findings: map[string]map[place]Finding{}, unseen: map[string]map[place]missed{}}
 	for _, judge := range e.judges {
 		name := nameOf(judge)
 		verdict, err := judgeSafely(ctx, judge, c)
@@ -313,7 +313,7 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 			verdict = Verdict{}
 			for _, node := range subjects(c) {
 				for _, d := range codes {
-					all.miss(node.History, d.Code, missed{why: fmt.Sprintf("the judge %s failed: %v", name, err), failed: true})
+					all.miss(node.History, place{code: d.Code}, missed{why: fmt.Sprintf("the judge %s failed: %v", name, err), failed: true})
 				}
 			}
 		}
@@ -325,7 +325,7 @@ func (e *Engine) ask(ctx context.Context, c Case) heard {
 			all.add(f)
 		}
 		for _, u := range verdict.Unseen {
-			all.miss(u.History, u.Code, missed{why: u.Why, gone: u.Gone})
+			all.miss(u.History, place{u.Code, u.Satellite}, missed{why: u.Why, gone: u.Gone})
 		}
 		if err != nil {
 			all.add(Finding{

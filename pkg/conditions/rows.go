@@ -105,7 +105,7 @@ func (a answer) unseen(node *concern.Watched, record Record, judged bool, code, 
 	case a.stale():
 		return "the conditions were last judged at " + a.clock.At.UTC().Format("2006-01-02 15:04 UTC"), false
 	}
-	why, blind := record.Unseen[code]
+	why, blind := record.blind(code, satellite)
 	if blind && why == "" {
 		why = "its evidence is missing"
 	}

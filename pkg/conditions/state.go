@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -50,6 +51,38 @@ func (p place) compare(other place) int {
 	return cmp.Or(cmp.Compare(p.code, other.code), cmp.Compare(p.satellite, other.satellite))
 }
 
+// noteUnseen takes over why conditions cannot be judged.
+func (r *Record) noteUnseen(unseen map[place]missed) {
+	r.Unseen, r.UnseenAt = nil, nil
+	for _, at := range slices.SortedFunc(maps.Keys(unseen), place.compare) {
+		if r.Unseen == nil {
+			r.Unseen = make(map[string]string, len(unseen))
+		}
+		everywhere := len(r.UnseenAt[at.code]) == 0
+		if _, told := r.Unseen[at.code]; !told {
+			r.Unseen[at.code] = unseen[at].why // that of no satellite comes first
+		} else if everywhere {
+			continue
+		}
+		if at.satellite != "" {
+			if r.UnseenAt == nil {
+				r.UnseenAt = map[string][]string{}
+			}
+			r.UnseenAt[at.code] = append(r.UnseenAt[at.code], at.satellite)
+		}
+	}
+}
+
+// blind says why a condition cannot be judged at a satellite, or of all of them where none is
+// given: what cannot be at one of them is not wholly watched.
+func (r Record) blind(code, satellite string) (why string, blind bool) {
+	why, blind = r.Unseen[code]
+	if only := r.UnseenAt[code]; satellite != "" && len(only) > 0 && !slices.Contains(only, satellite) {
+		return "", false
+	}
+	return why, blind
+}
+
 // worth says whether a state is still to be known.
 func (s State) worth(now time.Time) bool {
 	if s.Severity > OK || now.Sub(s.ClearedAt) < remembered {
@@ -69,6 +102,9 @@ type Record struct {
 	States []State   `json:"states,omitempty"` // by code and satellite
 	// Unseen is why conditions cannot be judged now, by their codes.
 	Unseen map[string]string `json:"unseen,omitempty"`
+	// UnseenAt are the satellites at which a condition cannot be judged, by its code, where
+	// it can be at others.
+	UnseenAt map[string][]string `json:"unseenAt,omitempty"`
 	// TestUntil is how long the condition "test" is raised.
 	TestUntil time.Time `json:"testUntil,omitzero"`
 	// Written is when the record was last written.

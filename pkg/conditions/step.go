@@ -81,10 +81,11 @@ func (s *step) covered(findings map[place]Finding, away map[string]bool) {
 
 // withoutNode leaves out of what was found what needs the node and is not raised yet. What is
 // raised stays until the node is back.
-func (s *step) withoutNode(findings map[place]Finding, unseen map[string]missed) {
+func (s *step) withoutNode(findings map[place]Finding, unseen map[place]missed) {
 	for _, d := range s.table.definitions {
-		if _, told := unseen[d.Code]; d.NeedsNode && !told {
-			unseen[d.Code] = missed{why: whyUnreachable}
+		at := place{code: d.Code}
+		if _, told := unseen[at]; d.NeedsNode && !told {
+			unseen[at] = missed{why: whyUnreachable}
 		}
 	}
 	maps.DeleteFunc(findings, func(p place, _ Finding) bool {
@@ -104,7 +105,7 @@ type outcome struct {
 }
 
 // judge takes the record to what was found now.
-func (s *step) judge(findings map[place]Finding, unseen map[string]missed) {
+func (s *step) judge(findings map[place]Finding, unseen map[place]missed) {
 	if s.record.Began.IsZero() {
 		s.record.Began = s.now
 	}
@@ -124,7 +125,9 @@ func (s *step) judge(findings map[place]Finding, unseen map[string]missed) {
 		if f, ok := findings[p]; ok {
 			o.finding = &f
 		}
-		if m, ok := unseen[p.code]; ok {
+		if m, ok := unseen[place{code: p.code}]; ok {
+			o.missed = &m
+		} else if m, ok := unseen[p]; ok {
 			o.missed = &m
 		}
 		s.decide(&o)
@@ -135,13 +138,7 @@ func (s *step) judge(findings map[place]Finding, unseen map[string]missed) {
 	for _, o := range outcomes {
 		s.apply(o)
 	}
-	s.record.Unseen = nil
-	if len(unseen) > 0 {
-		s.record.Unseen = make(map[string]string, len(unseen))
-		for code, m := range unseen {
-			s.record.Unseen[code] = m.why
-		}
-	}
+	s.record.noteUnseen(unseen)
 	s.record.States = slices.DeleteFunc(s.record.States, func(state State) bool { return !state.worth(s.now) })
 	if len(s.record.States) == 0 {
 		s.record.States = nil

@@ -81,6 +81,21 @@ var stories = []struct {
 		{does: func(w *world) { w.miss("hA", "down") }, is: severities{"down@A/us1": unseen, "down@A": unseen}},
 		{does: finds(found("down", info, "A", us1)), told: []string{"15:09 raised info down@A/us1"}, is: severities{"down@A/us1": info, "down@A": unseen}},
 	}},
+	{"what cannot be seen at one satellite clears at the others", []moment{
+		{does: finds(found("down", critical, "A", us1), found("down", warning, "A", eu1)), told: []string{
+			"12:01 raised critical down@A/us1", "12:01 raised warning down@A/eu1",
+		}, is: severities{"down@A/us1": critical, "down@A/eu1": warning}},
+		{does: func(w *world) { w.find(); w.missAt("hA", us1, "down") }, wait: 5 * time.Minute,
+			is: severities{"down@A/us1": critical, "down@A/eu1": warning, "down@A": unseen}},
+		{wait: time.Minute, told: []string{"12:07 cleared ok down@A/eu1"}, is: severities{"down@A/us1": critical, "down@A/eu1": ok, "down@A": unseen}},
+		{does: func(w *world) {
+			w.missAt("hA", us1, "down", "down", "disqualified")
+			w.judge.verdict.Unseen[1].Satellite = ""
+		}, wait: time.Hour,
+			is: severities{"down@A/us1": critical, "down@A/eu1": unseen, "down@A": unseen, "disqualified@A": unseen}},
+		{does: func(w *world) { w.miss("hA") }, wait: 5 * time.Minute, is: severities{"down@A/us1": critical, "down@A/eu1": ok}},
+		{told: []string{"13:13 cleared ok down@A/us1"}, is: severities{"down@A/us1": ok, "down@A/eu1": ok}},
+	}},
 	{"what happened clears with time, seen or not", []moment{
 		{does: func(w *world) { w.find(found("audit_failed", warning, "A", us1)); w.miss("hA", "audit_failed") },
 			told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning, "audit_failed@A": unseen}},

@@ -175,6 +175,14 @@ func (w *world) miss(history string, codes ...string) {
 	}
 }
 
+// missAt says of conditions that they cannot be judged at one satellite.
+func (w *world) missAt(history, satellite string, codes ...string) {
+	w.miss(history, codes...)
+	for i := range w.judge.verdict.Unseen {
+		w.judge.verdict.Unseen[i].Satellite = satellite
+	}
+}
+
 // gone says of conditions that they cannot be any more.
 func (w *world) gone(history string, codes ...string) {
 	w.miss(history, codes...)

@@ -48,8 +48,8 @@ var (
 	warningOrCritical = []conditions.Severity{conditions.Warning, conditions.Critical}
 )
 
-// Conditions are what this concern raises. Of those about one score the gravest is raised,
-// and of equally grave ones the first.
+// Conditions are what this concern raises. Of those about one score the gravest is raised; of
+// equally grave ones the one that is raised already stays, or else the first is.
 func (Concern) Conditions() []conditions.Definition {
 	return []conditions.Definition{
 		{
@@ -238,6 +238,13 @@ func (j *judging) unseen(why string, codes ...string) {
 	}
 }
 
+// unseenAt is of what cannot be judged at one satellite.
+func (j *judging) unseenAt(satelliteID, why string, codes ...string) {
+	for _, code := range codes {
+		j.into.Unseen = append(j.into.Unseen, conditions.Unseen{Code: code, History: j.node.History, Satellite: satelliteID, Why: why})
+	}
+}
+
 // unseenInLog is of what only a log tells: where none is given any more it cannot be. What
 // happened before is found as long as it would be with a log.
 func (j *judging) unseenInLog(why string, codes ...string) {
@@ -277,7 +284,7 @@ func (j *judging) standing(s Standing) error {
 		})
 	}
 	if s.OfflineUnreadable && !s.Suspended() {
-		j.unseen("whether "+satellite+" has suspended the node for being offline could not be read", codeSuspended)
+		j.unseenAt(s.SatelliteID, "whether "+satellite+" has suspended the node for being offline could not be read", codeSuspended)
 	}
 	if err := j.auditScore(s, satellite, limits); err != nil {
 		return err
@@ -328,6 +335,13 @@ func (j *judging) auditScore(s Standing, satellite string, limits settings.Thres
 		f.Severity, f.Threshold = conditions.Critical, limits.AuditRiskFalling
 	case score < limits.AuditRiskWarning && past.lower(score, 7*24*time.Hour):
 		f.Severity, f.Threshold = conditions.Warning, limits.AuditRiskWarning
+	case past.knows(7 * 24 * time.Hour):
+		return nil
+	case score < limits.AuditRiskFalling: // it has fallen some time, perhaps just now
+		f.Severity, f.Threshold = conditions.Warning, limits.AuditRiskFalling
+	case score < limits.AuditRiskWarning:
+		j.unseenAt(s.SatelliteID, fmt.Sprintf("the audit score on %s is %.2f%%, and what it was 7 days ago is not known yet: whether it falls cannot be told", satellite, score), codeAuditRisk)
+		return nil
 	default:
 		return nil
 	}
@@ -453,7 +467,7 @@ func (j *judging) vetting(s Standing, satellite string) error {
 		return nil
 	}
 	if s.TotalAudits == 0 {
-		j.unseen("how many audits the node has had with "+satellite+" only its log says", codeVettingStuck)
+		j.unseenAt(s.SatelliteID, "how many audits the node has had with "+satellite+" only its log says", codeVettingStuck)
 		return nil
 	}
 	if s.TotalAudits < storagenode.VettingAudits {
@@ -527,6 +541,9 @@ func (p past) at(ago time.Duration) float64 {
 	}
 	return then
 }
+
+// knows says whether something is known from so long ago or before.
+func (p past) knows(ago time.Duration) bool { return !math.IsNaN(p.at(ago)) }
 
 // lower says whether a score is lower than it was so long ago. Where nothing that old is known,
 // the oldest that is counts.

@@ -490,6 +490,49 @@ func TestVettingStuck(t *testing.T) {
 	young.expect("")
 }
 
+// At a first look nobody knows whether a score falls: it is not judged well for that.
+func TestAuditRiskAtAFirstLook(t *testing.T) {
+	look := func(audit float64, before func(*bench)) (string, []conditions.Unseen) {
+		b := newBench(t)
+		before(b)
+		b.poll(us1, percents{audit, 100, 100})
+		return b.told(), b.judge().Unseen
+	}
+	never := func(*bench) {}
+	for _, c := range []struct {
+		name   string
+		audit  float64
+		before func(*bench)
+		want   string
+		unseen bool
+	}{
+		{"above", 99.5, never, "", false},
+		{"below 99.5", 99.49, never, "", true},
+		{"at 98", 98, never, "", true},
+		{"below 98", 97.99, never, "audit_risk warning us1", false},
+		{"at 97", 97, never, "audit_risk critical us1", false},
+		{"for a day, the same", 99.4, func(b *bench) { b.earlier(day, us1, percents{99.4, 100, 100}) }, "", true},
+		{"for a day, and fallen", 99.4, func(b *bench) { b.earlier(day, us1, percents{99.45, 100, 100}) }, "audit_risk warning us1, audit_score_fell_silently critical us1", false},
+		{"for 6 days below 98, rising", 97.9, func(b *bench) { b.earlier(6*day, us1, percents{97.5, 100, 100}) }, "audit_risk warning us1", false},
+		{"for a week below 98, rising", 97.9, func(b *bench) { b.earlier(7*day, us1, percents{97.5, 100, 100}) }, "", false},
+		{"for a week, the same", 99.4, func(b *bench) { b.earlier(7*day, us1, percents{99.4, 100, 100}) }, "", false},
+	} {
+		told, missed := look(c.audit, c.before)
+		if told != c.want {
+			t.Errorf("%s: %q, want %q", c.name, told, c.want)
+		}
+		if !c.unseen {
+			if len(missed) > 0 {
+				t.Errorf("%s: %+v", c.name, missed)
+			}
+			continue
+		}
+		if len(missed) != 1 || missed[0].Code != "audit_risk" || missed[0].Satellite != us1 || !strings.Contains(missed[0].Why, "what it was 7 days ago is not known yet") {
+			t.Errorf("%s: %+v", c.name, missed)
+		}
+	}
+}
+
 // Where the evidence is missing nothing is judged well.
 func TestWhatIsNotSeenIsNotWell(t *testing.T) {
 	scoreCodes := []string{"disqualified", "suspended", "audit_critical", "audit_warning", "suspension_critical", "online_warning", "audit_risk", "suspension_risk", "online_risk", "vetting_stuck"}
@@ -558,6 +601,9 @@ func TestWhatIsNotSeenIsNotWell(t *testing.T) {
 					got = append(got, u.Code)
 				}
 				// Only what needs a log that is not configured cannot be any more.
+				if c.name == "a poll whose notifications could not be read" && u.Satellite != us1 {
+					t.Errorf("of which satellite? %+v", u)
+				}
 				if u.History != "history-of-Alpha" || u.Why == "" || u.Gone == b.node.Evidence.HasLog {
 					t.Errorf("%+v", u)
 				}
