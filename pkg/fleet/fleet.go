@@ -270,6 +270,9 @@ func (f *Fleet) reconcileLocked(before settings.Settings) {
 		if ok && !restartAll && node.API == current.API && node.Log == current.Log && node.Key == current.Key {
 			w.mu.Lock()
 			w.node = node
+			if w.stopListening != nil && (node.Thresholds != current.Thresholds || !maps.Equal(node.MutedSatellites, current.MutedSatellites)) {
+				w.stopListening() // what hears the log knew the old ones: it begins anew
+			}
 			w.mu.Unlock()
 			continue
 		}
