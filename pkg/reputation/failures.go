@@ -250,14 +250,41 @@ func (a auditCounts) between(from, to int64) (c counted) {
 	return c
 }
 
+// readToItsEnd is how much of a log, in bytes, may be unread while it says what is so now: some
+// lines are always under way.
+const readToItsEnd = 64 << 10
+
+// onTheWay is how long a line may take from the node to here, through a forwarder.
+const onTheWay = time.Minute
+
+// unfinished are the audits that should have ended by now, of a log that says nothing more: the
+// ear waits for another line. A process that is gone has none under way, so its API must have
+// answered since; and the node's clock may be off as far as nobody is told of it.
+func (j *judging) unfinished() []Audit {
+	if j.node.LogTrouble != "" || j.node.LogBehind > readToItsEnd {
+		return nil
+	}
+	var found []Audit
+	for _, open := range j.audits.Open {
+		late := open.At.Add(unfinishedAfter)
+		patience := late.Add(j.node.Thresholds.ClockSkew + onTheWay)
+		if open.Told || j.c.Now.Before(patience) || j.c.Now.Sub(open.At) > 24*time.Hour || j.node.Answered.Before(patience) {
+			continue
+		}
+		found = append(found, Audit{At: late, Satellite: open.Satellite, Action: open.Action, Piece: open.Piece, Seconds: unfinishedAfter.Seconds(), Open: true})
+	}
+	return found
+}
+
 // slowOnes judges the audits that are known to be slow.
 func (j *judging) slowOnes() {
 	var recent []Audit
-	for _, slow := range j.audits.Slow {
+	for _, slow := range append(j.unfinished(), j.audits.Slow...) {
 		if j.c.Now.Sub(slow.At) < slowLasts {
 			recent = append(recent, slow)
 		}
 	}
+	slices.SortStableFunc(recent, func(a, b Audit) int { return a.At.Compare(b.At) })
 	for _, id := range satellites(recent, func(a Audit) string { return a.Satellite }) {
 		var own []Audit
 		for _, slow := range recent {

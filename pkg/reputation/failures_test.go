@@ -394,6 +394,52 @@ func TestAuditSlow(t *testing.T) {
 	}
 }
 
+// The log of a node that hangs says nothing more, so our clock tells that an audit has no end.
+func TestAnAuditWithoutAnEndInASilentLog(t *testing.T) {
+	const patience = 2 * time.Minute
+	skew := settings.Default().Thresholds.ClockSkew + time.Minute // on the way
+	for _, c := range []struct {
+		name    string
+		happens func(*bench)
+		want    string
+	}{
+		{"in time", func(b *bench) { b.after(patience + skew - time.Second); b.node.Answered = b.now }, ""},
+		{"late", func(b *bench) { b.after(patience + skew); b.node.Answered = b.now }, "audit_slow warning us1"},
+		{"late, by a clock that may be off further", func(b *bench) {
+			b.node.Thresholds.ClockSkew = time.Hour
+			b.after(patience + skew)
+			b.node.Answered = b.now
+		}, ""},
+		{"told once more by the log", func(b *bench) {
+			b.after(patience + skew).say("INFO\tpiecestore\tuploaded\t{}")
+			b.node.Answered = b.now
+		}, "audit_slow warning us1"},
+		{"it ended", func(b *bench) {
+			b.after(time.Minute).say("INFO\tpiecestore\tdownloaded" + transfer("P1", us1, "GET_AUDIT", ""))
+			b.after(time.Hour)
+			b.node.Answered = b.now
+		}, ""},
+		{"a node that does not answer since", func(b *bench) { b.node.Answered = b.now.Add(time.Minute); b.after(time.Hour) }, ""},
+		{"a log that is behind", func(b *bench) { b.after(time.Hour); b.node.Answered, b.node.LogBehind = b.now, 1<<20 }, ""},
+		{"a log that cannot be read", func(b *bench) { b.after(time.Hour); b.node.Answered, b.node.LogTrouble = b.now, "gone" }, ""},
+		{"6 hours later", func(b *bench) { b.after(patience + 6*time.Hour); b.node.Answered = b.now }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := atDebug(t)
+			b.say(began + transfer("P1", us1, "GET_AUDIT", ""))
+			c.happens(b)
+			b.expect(c.want)
+			if c.want == "" {
+				return
+			}
+			got := finding(t, b.judge(), "audit_slow")
+			if !strings.HasPrefix(got.Message, "1 slow audit ") || !strings.Contains(got.Message, "piece P1, had no end after 2 minutes") || !got.Last.Equal(noon.Add(patience)) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 // Where the log does not say when an audit begins, only a share tells.
 func TestManyCanceledAudits(t *testing.T) {
 	// usually lets a share of 20 audits an hour be canceled, for so long, until now.
