@@ -29,7 +29,7 @@ func (Concern) Conditions() []conditions.Definition {
 	return []conditions.Definition{{
 		Code: codeOrdersFailing, Group: "traffic", Severities: []conditions.Severity{conditions.Warning, conditions.Critical}, NeedsNode: true,
 		Title:  "Orders Not Settled with {satellite}",
-		When:   "the node has failed for 24 hours to settle its orders with the satellite, 3 times at least and never with success; critical after 40 hours",
+		When:   "the last settlement of orders with the satellite is 24 hours old, and attempts since failed, 3 at least; critical after 40 hours; where no settlement is known, it counts from the first failure",
 		Clears: "settled, or no failure for 6 hours while the log goes on",
 		Do:     "Orders expire after a day or two, and their traffic is then not paid. Read the error, check the way to the satellite (firewall, DNS), the node's clock, and the disk with the orders folder.",
 	}}
@@ -87,7 +87,12 @@ func (s *settling) judge(node concern.Watched, now time.Time) (f conditions.Find
 	if s.Ended.After(settled) && (heard.Sub(s.Ended) > sameAttempt || now.Sub(s.Ended) > attemptOver) {
 		settled = s.Ended
 	}
-	lasted := now.Sub(s.Since)
+	// What was not paid since the last settlement gets old, not what failed first.
+	since, how := s.Since, "the first failure"
+	if !settled.IsZero() && settled.Before(since) {
+		since, how = settled, "the last that succeeded"
+	}
+	lasted := now.Sub(since)
 	if !s.Failed.After(settled) || s.Failures < leastFailures || heard.Sub(s.Failed) > nothingOwed || lasted < ordersWarning {
 		return f, false
 	}
@@ -95,22 +100,22 @@ func (s *settling) judge(node concern.Watched, now time.Time) (f conditions.Find
 	f = conditions.Finding{
 		Code: codeOrdersFailing, History: node.History, Satellite: s.Satellite, Severity: conditions.Warning,
 		Title: "Orders Not Settled with " + satellite,
-		Value: lasted.Seconds(), Threshold: ordersWarning.Seconds(), Unit: "s", Since: s.Since,
+		Value: lasted.Seconds(), Threshold: ordersWarning.Seconds(), Unit: "s", Since: since,
 	}
 	if lasted >= ordersCritical {
 		f.Severity, f.Threshold = conditions.Critical, ordersCritical.Seconds()
 	}
-	before := "No settlement before is known."
-	if !settled.IsZero() {
-		before = "The last that succeeded was at " + settled.UTC().Format("2006-01-02 15:04 UTC") + "."
+	before := ""
+	if settled.IsZero() {
+		before = " No settlement before is known."
 	}
 	reason := ""
 	if s.Reason != "" {
 		reason = " Last error: " + s.Reason + "."
 	}
-	f.Message = fmt.Sprintf("Node %s has failed to settle its orders with %s for %d hours, since %s, %d times (threshold: %.0f hours). %s%s "+
+	f.Message = fmt.Sprintf("Node %s has not settled its orders with %s for %d hours, since %s at %s (threshold: %.0f hours); it failed %d times.%s%s "+
 		"Orders expire after a day or two, and their traffic is then not paid. Check the way to the satellite, the node's clock and the disk with the orders folder.",
-		node.Name, satellite, int(lasted.Hours()), s.Since.UTC().Format("2006-01-02 15:04 UTC"), s.Failures, time.Duration(f.Threshold*float64(time.Second)).Hours(), before, reason)
+		node.Name, satellite, int(lasted.Hours()), how, since.UTC().Format("2006-01-02 15:04 UTC"), time.Duration(f.Threshold*float64(time.Second)).Hours(), s.Failures, before, reason)
 	return f, true
 }
 

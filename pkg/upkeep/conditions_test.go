@@ -170,10 +170,21 @@ func TestOrdersFailing(t *testing.T) {
 			s.fails(24*hour, 0, us1)
 			s.settles(30*hour, 0, eu1)
 		}, "warning us1", []string{
-			"Node Alpha has failed to settle its orders with us1 for 24 hours, since 2026-11-21 23:30 UTC, 25 times (threshold: 24 hours). The last that succeeded was at 2026-11-21 22:30 UTC. " +
+			"Node Alpha has not settled its orders with us1 for 25 hours, since the last that succeeded at 2026-11-21 22:30 UTC (threshold: 24 hours); it failed 25 times. " +
 				"Last error: order: unable to connect to the satellite: rpc: tcp connector failed: i/o timeout. Orders expire",
 		}},
-		{"failing for just less than 24 hours", func(s *sender) { s.settles(30*hour, 25*hour, us1); s.fails(24*hour-time.Second, 0, us1) }, "", nil},
+		{"settled just less than 24 hours ago", func(s *sender) {
+			s.settles(30*hour-time.Second, 24*hour-time.Second, us1)
+			s.fails(23*hour-time.Second, 0, us1)
+		}, "", nil},
+		{"settled 24 hours ago", func(s *sender) { s.settles(30*hour, 24*hour, us1); s.fails(23*hour, 0, us1) }, "warning us1", nil},
+		{"settled just less than 40 hours ago", func(s *sender) {
+			s.settles(41*hour-time.Second, 40*hour-time.Second, us1)
+			s.fails(39*hour-time.Second, 0, us1)
+		}, "warning us1", nil},
+		{"settled 40 hours ago, failing for 20", func(s *sender) { s.settles(41*hour, 40*hour, us1); s.fails(20*hour, 0, us1) }, "critical us1", []string{"for 40 hours, since the last that succeeded at"}},
+		{"settled 40 hours ago, and nothing failed", func(s *sender) { s.settles(41*hour, 40*hour, us1); s.otherLine(0) }, "", nil},
+		{"failing for just less than 24 hours", func(s *sender) { s.fails(24*hour-time.Second, 0, us1) }, "", nil},
 		{"failing for just less than 40 hours", func(s *sender) { s.fails(40*hour-time.Second, 0, us1) }, "warning us1", []string{"No settlement before is known."}},
 		{"failing for 40 hours", func(s *sender) { s.fails(40*hour, 0, us1) }, "critical us1", []string{"for 40 hours", "threshold: 40 hours"}},
 		{"two satellites", func(s *sender) { s.fails(41*hour, 0, us1); s.fails(25*hour, 0, eu1) }, "critical us1, warning eu1", nil},
@@ -194,11 +205,11 @@ func TestOrdersFailing(t *testing.T) {
 			s.settles(26*hour, 26*hour, us1)
 			s.fails(25*hour, 0, us1)
 		},
-			"warning us1", []string{"26 times", "2026-11-21 21:30 UTC"}},
+			"warning us1", []string{"26 times", "for 26 hours, since the last that succeeded at 2026-11-21 21:30 UTC"}},
 		{"one window settled and another failed in one second", func(s *sender) {
-			s.fails(41*hour, 25*hour, us1)
-			s.settles(24*hour, 24*hour, us1)
-			s.fails(24*hour, 0, us1)
+			s.fails(41*hour, 24*hour, us1)
+			s.settles(23*hour, 23*hour, us1)
+			s.fails(23*hour, 0, us1)
 		}, "", nil},
 		{"failed twice in 25 hours", func(s *sender) { s.fails(25*hour, 25*hour, us1); s.fails(hour, hour, us1) }, "", nil},
 		{"failed three times in 25 hours", func(s *sender) { s.fails(25*hour, 25*hour, us1); s.fails(2*hour, hour, us1) }, "warning us1", nil},
@@ -295,10 +306,7 @@ func TestOrdersInTheWordsOfEveryVersion(t *testing.T) {
 		s.settles(60*time.Hour, 0, eu1)
 		s.listen(5)
 		verdict := s.verdict()
-		want, since := "warning us1", now.Add(-29*time.Hour)
-		if name == "a failure 5 seconds after the end" {
-			since = since.Add(5 * time.Second)
-		}
+		want, since := "warning us1", now.Add(-30*time.Hour)
 		if name == "of level ERROR" {
 			want, since = "critical us1", now.Add(-60*time.Hour) // that it was settled once cannot be seen
 		}
