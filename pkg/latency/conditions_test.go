@@ -34,6 +34,8 @@ func TestSlowTransfersAreRaised(t *testing.T) {
 		"one of ninety-nine, and no more":      {98, 1, 20 * second, time.Minute, conditions.OK},
 		"three of three hundred":               {297, 3, 20 * second, time.Minute, conditions.OK},
 		"three of two hundred and ninety-nine": {296, 3, 20 * second, time.Minute, conditions.Warning},
+		"the slowest of twenty-one":            {20, 1, 20 * second, time.Minute, conditions.OK},
+		"two of twenty-one":                    {19, 2, 20 * second, time.Minute, conditions.OK},
 		"just at 5 s":                          {97, 3, 5 * second, time.Minute, conditions.Info},
 		"just below 5 s":                       {97, 3, 4999 * time.Millisecond, time.Minute, conditions.OK},
 		"just below 10 s":                      {97, 3, 9999 * time.Millisecond, time.Minute, conditions.Info},
