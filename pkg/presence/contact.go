@@ -87,8 +87,11 @@ func (s *subject) judgeQUIC(*bench) (*conditions.Finding, string) {
 	}
 	p := &s.polled
 	lasted := p.At.Sub(p.QUICSince)
-	if p.QUICSince.IsZero() || p.QUICPolls < quicLeastPolls || lasted < quicBrokenAfter || p.At.Sub(p.LastPinged) > freshContact {
+	if p.QUICSince.IsZero() || p.QUICPolls < quicLeastPolls || lasted < quicBrokenAfter {
 		return nil, ""
+	}
+	if p.At.Sub(p.LastPinged) > freshContact {
+		return nil, "no satellite has reached the node for " + lasting(freshContact) + ", so that it may be more than QUIC"
 	}
 	return &conditions.Finding{
 		Severity: conditions.Info, Value: lasted.Seconds(), Threshold: quicBrokenAfter.Seconds(), Unit: "s", Since: p.QUICSince,
@@ -123,6 +126,10 @@ func (b *bench) satellites(verdict *conditions.Verdict) {
 			continue
 		}
 		for _, satellite := range satellites {
+			_, byID := s.MutedSatellites[satellite]
+			if _, byName := s.MutedSatellites[storagenode.SatelliteName(satellite)]; byID || byName {
+				continue // what is found of it here would be dropped
+			}
 			if len(knowing[satellite]) == 0 {
 				order = append(order, satellite)
 			}

@@ -157,9 +157,16 @@ func (s *subject) lastLine() time.Time {
 	return earliest(at, s.now)
 }
 
-// lastStart is when the node last started, or its updater started it.
+// lastStart is when the node last started, or its updater started it. A start in the future,
+// of a clock that was ahead, is none that anything is held for.
 func (s *subject) lastStart() time.Time {
-	return latest(s.polled.StartedAt, s.Facts.StartedAt, last(s.heard.Starts), last(s.heard.Updates))
+	var at time.Time
+	for _, start := range []time.Time{s.polled.StartedAt, s.Facts.StartedAt, last(s.heard.Starts), last(s.heard.Updates)} {
+		if !start.After(s.now) {
+			at = latest(at, start)
+		}
+	}
+	return at
 }
 
 // answers says whether the node's API answers, however late.

@@ -176,8 +176,12 @@ func (s *subject) judgeAPI(*bench) (*conditions.Finding, string) {
 	failing := s.now.Sub(since)
 	// It moves where it moved since, and not so long ago that the node may be gone.
 	moves := line.After(since) && s.now.Sub(line) < s.Thresholds.UnreachableWarning
-	if !moves || failing < apiSlowInfo || s.now.Sub(s.lastStart()) < startHold {
+	if !moves || failing < apiSlowInfo {
 		return nil, ""
+	}
+	if s.now.Sub(s.lastStart()) < startHold {
+		// It has not answered: what was raised before the start is not over.
+		return nil, fmt.Sprintf("the node started less than %s ago, and its API has not answered since", lasting(startHold))
 	}
 	found := &conditions.Finding{Severity: conditions.Info, Value: failing.Seconds(), Threshold: apiSlowInfo.Seconds(), Unit: "s", Since: since}
 	if failing >= apiSlowWarning {

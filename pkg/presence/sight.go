@@ -108,7 +108,10 @@ func (s *subject) judgeTransfers(lost string) (*conditions.Finding, string) {
 	if without < noTransfers {
 		return nil, ""
 	}
-	const mend = " Remove log.custom-level from the node's config.yaml, or the piecestore in it, and restart the node."
+	mend := " Remove log.custom-level from the node's config.yaml, or the piecestore in it, and restart the node."
+	if line := s.lastLine(); s.now.Sub(line) > levelShown {
+		mend = fmt.Sprintf(" The log itself has stopped: its last line is of %s. See whether the node writes to another file since a rotation, and whether the disk of the log is full.", moment(line))
+	}
 	if why := s.unpolled(); why == "" {
 		moved := s.polled.transferredSince(from.Add(transfersDelay))
 		if moved < transfersPresent {
