@@ -32,6 +32,9 @@ type State struct {
 	Value     number    `json:"value"`
 	Threshold number    `json:"threshold"`
 	Unit      string    `json:"unit,omitempty"`
+	// Last is when it last happened, of what can happen again while it is raised. It is no
+	// mere number: what happened again is told at once.
+	Last time.Time `json:"last,omitzero"`
 	// Below is, for each severity up to its own, since when what is found is less
 	// grave. It says what "last seen" would, and stays the same while nothing happens.
 	Below map[Severity]time.Time `json:"below,omitempty"`
@@ -124,7 +127,10 @@ func (r Record) withoutWords() Record {
 	r.States = slices.Clone(r.States)
 	for i := range r.States {
 		s := &r.States[i]
-		s.Title, s.Message, s.Unit, s.Value, s.Threshold = "", "", "", 0, 0
+		if s.Last.IsZero() {
+			s.Value = 0 // of what happens, it is how often: two in a second are two
+		}
+		s.Title, s.Message, s.Unit, s.Threshold = "", "", "", 0
 	}
 	unseen := map[string]string{}
 	for code := range r.Unseen {

@@ -260,6 +260,7 @@ func (s *step) apply(o outcome) {
 	if o.severity > OK && o.finding != nil && o.finding.Severity == o.severity {
 		f := o.finding
 		state.Title, state.Message, state.Unit = f.Title, f.Message, f.Unit
+		state.Last = f.Last
 		state.Value, state.Threshold = finite(f.Value), finite(f.Threshold)
 	}
 	if state.Severity = o.severity; o.severity == OK {
