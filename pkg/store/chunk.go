@@ -59,7 +59,7 @@ func encodeChunk(from, to uint64, t *table) string {
 }
 
 // A chunk is a head, its checksum, and the columns' data. The head has a checksum of each
-// column, so that what damages one costs no other.
+// column, so that what damages one costs no other; the short ones share one.
 func encodeBlocks(from, to uint64, times []int64, numbers, histograms []block, events []byte) string {
 	b := []byte{chunkVersion}
 	b = binary.AppendUvarint(b, from)
@@ -81,10 +81,22 @@ func encodeBlocks(from, to uint64, times []int64, numbers, histograms []block, e
 		}
 	}
 	b = appendExtent(b, events)
+	shared := uint32(0)
+	for _, blocks := range [][]block{numbers, histograms, {{data: events}}} {
+		for _, of := range blocks {
+			if len(of.data) < ownChecksum {
+				shared = crc32.Update(shared, castagnoli, of.data)
+			}
+		}
+	}
+	b = binary.LittleEndian.AppendUint32(b, shared)
 	return string(append(append(appendChecksum(b), data...), events...))
 }
 
-// extent is how long a column's data is, and its checksum where there is data.
+// ownChecksum is the length from which on a column's data has a checksum of its own.
+const ownChecksum = 64
+
+// extent is how long a column's data is, and its checksum if it has one of its own.
 type extent struct {
 	length   int
 	checksum uint32
@@ -92,7 +104,7 @@ type extent struct {
 
 func appendExtent(b, data []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(data)))
-	if len(data) > 0 {
+	if len(data) >= ownChecksum {
 		b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(data, castagnoli))
 	}
 	return b
@@ -100,7 +112,7 @@ func appendExtent(b, data []byte) []byte {
 
 func (d *decoder) extent(version byte) extent {
 	e := extent{length: int(min(d.uvarint(), math.MaxInt32))}
-	if version >= 4 && e.length > 0 {
+	if version >= 4 && e.length >= ownChecksum {
 		e.checksum = d.checksum()
 	}
 	return e
@@ -109,7 +121,7 @@ func (d *decoder) extent(version byte) extent {
 // data is what an extent is of, and nil where it is not what was written.
 func (d *decoder) data(e extent, version byte) []byte {
 	data := d.bytes(e.length)
-	if version >= 4 && len(data) > 0 && crc32.Checksum(data, castagnoli) != e.checksum {
+	if version >= 4 && e.length >= ownChecksum && crc32.Checksum(data, castagnoli) != e.checksum {
 		return nil
 	}
 	return data
@@ -159,6 +171,7 @@ func parseChunk(value string) (*chunk, error) {
 		c.histogramColumns, histogramExtents = d.columns(version)
 		events = d.extent(version)
 	}
+	shared := d.shared(version)
 	if version >= 4 {
 		head := body[:len(body)-len(d.b)]
 		if checksum := d.checksum(); d.err == nil && checksum != crc32.Checksum(head, castagnoli) {
@@ -176,10 +189,50 @@ func parseChunk(value string) (*chunk, error) {
 	}
 	c.eventData = d.data(events, version)
 	c.check(eventsGroup, c.eventData, events)
+	if version >= 4 {
+		c.checkShort(shared)
+	}
 	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}
 	return c, d.err
+}
+
+// shared is the checksum that short columns share.
+func (d *decoder) shared(version byte) uint32 {
+	if version < 4 {
+		return 0
+	}
+	return d.checksum()
+}
+
+// checkShort finds out whether the columns without a checksum of their own are whole, and
+// takes none of them if they are not.
+func (c *chunk) checkShort(shared uint32) {
+	short := func(each func(name Column, data *[]byte)) {
+		for i := range c.data {
+			each(c.columns[i], &c.data[i])
+		}
+		for i := range c.histogramData {
+			each(c.histogramColumns[i], &c.histogramData[i])
+		}
+		each(eventsGroup, &c.eventData)
+	}
+	checksum := uint32(0)
+	short(func(_ Column, data *[]byte) {
+		if len(*data) < ownChecksum {
+			checksum = crc32.Update(checksum, castagnoli, *data)
+		}
+	})
+	if checksum == shared {
+		return
+	}
+	short(func(name Column, data *[]byte) {
+		if n := len(*data); n > 0 && n < ownChecksum {
+			*data = nil
+			c.damaged = append(c.damaged, name)
+		}
+	})
 }
 
 func (c *chunk) check(name Column, data []byte, e extent) {

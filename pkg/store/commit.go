@@ -5,15 +5,17 @@ import (
 	"fmt"
 )
 
-// A commit's value: version, sequence, rows, documents, checksum. Groups and
-// columns are numbered in order of first use, because a flush repeats them. Version
-// 1 had no histograms and no events.
-const commitVersion = 2
+// A commit's value: version, sequence, the last sequence that is sealed, rows, documents,
+// checksum. Groups and columns are numbered in order of first use, because a flush repeats
+// them. Version 1 had no histograms and no events, version 2 did not say what is sealed: so
+// that commits can be told from lost ones where damage took the mark.
+const commitVersion = 3
 
-func encodeCommit(sequence uint64, batch *Batch) string {
+func encodeCommit(sequence, sealed uint64, batch *Batch) string {
 	b := make([]byte, 0, 64+32*len(batch.rows))
 	b = append(b, commitVersion)
 	b = binary.AppendUvarint(b, sequence)
+	b = binary.AppendUvarint(b, sealed)
 	names := map[string]uint64{}
 	name := func(s string) {
 		if n, ok := names[s]; ok {
@@ -53,17 +55,20 @@ func encodeCommit(sequence uint64, batch *Batch) string {
 	return string(appendChecksum(b))
 }
 
-func decodeCommit(value string) (sequence uint64, batch *Batch, err error) {
+func decodeCommit(value string) (sequence, sealed uint64, batch *Batch, err error) {
 	body, err := verified(value)
 	if err != nil {
-		return 0, nil, err
+		return 0, 0, nil, err
 	}
 	d := &decoder{b: body}
 	v := d.bytes(1)
 	if v == nil || v[0] < 1 || v[0] > commitVersion {
-		return 0, nil, fmt.Errorf("%w: unknown commit version", errDamaged)
+		return 0, 0, nil, fmt.Errorf("%w: unknown commit version", errDamaged)
 	}
 	sequence = d.uvarint()
+	if v[0] > 2 {
+		sealed = d.uvarint()
+	}
 	var names []string
 	name := func() string {
 		n := d.uvarint()
@@ -105,7 +110,7 @@ func decodeCommit(value string) (sequence uint64, batch *Batch, err error) {
 	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}
-	return sequence, batch, d.err
+	return sequence, sealed, batch, d.err
 }
 
 func commitKey(sequence uint64) string { return fmt.Sprintf("w:%016x", sequence) }

@@ -160,7 +160,7 @@ func (r *reading) add(key, value string) error {
 	switch {
 	case key == sealedKey:
 		sealed, err := strconv.ParseUint(value, 10, 64)
-		r.sealedUpTo = sealed
+		r.sealedUpTo = max(r.sealedUpTo, sealed)
 		return err
 	case strings.HasPrefix(key, "m:"):
 		return nil
@@ -173,7 +173,7 @@ func (r *reading) add(key, value string) error {
 		r.last = max(r.last, sequence)
 		return nil
 	case strings.HasPrefix(key, "w:"):
-		sequence, batch, err := decodeCommit(value)
+		sequence, sealed, batch, err := decodeCommit(value)
 		if err != nil {
 			return err
 		}
@@ -184,6 +184,7 @@ func (r *reading) add(key, value string) error {
 			r.batches = map[uint64]*Batch{}
 		}
 		r.batches[sequence] = batch
+		r.sealedUpTo = max(r.sealedUpTo, sealed)
 		return nil
 	case strings.HasPrefix(key, "c:"):
 		return r.addChunk(key, value)

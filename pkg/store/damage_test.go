@@ -257,3 +257,28 @@ func TestOnlyTheNewestDamagedCopiesAreKept(t *testing.T) {
 		t.Errorf("%q are kept, the oldest is number %s", copies, oldest)
 	}
 }
+
+// Where damage takes what is sealed and the mark that it is, the commits after it are
+// still known to be all.
+func TestALostMarkCostsNoCommits(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for n := range 20 {
+		record(t, s, "a", start.Add(time.Duration(n)*time.Minute), Sample{"x", float64(n)})
+		check(t, s.Flush())
+		if n == 9 {
+			check(t, s.Seal())
+		}
+	}
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	whole := bytes.Clone(file)
+	for _, key := range []string{"c:a", sealedKey} {
+		at, value := setOf(t, whole, key)
+		clear(file[at : value+1])
+	}
+	s = openAgain(t, file, []string{"could not be read"})
+	if got := content(t, s, "a")["x"]; len(got) != 10 {
+		t.Errorf("of the 10 commits after the mark there are %d", len(got))
+	}
+}

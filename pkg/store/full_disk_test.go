@@ -78,7 +78,7 @@ func TestWhatACrashLeftUnfinishedGoes(t *testing.T) {
 // What upkeep cannot do is told once, and not tried again with every tick.
 func TestWhatUpkeepCannotDoIsToldOnce(t *testing.T) {
 	for name, fails := range map[string]func(use string, chunk bool) bool{
-		"sync":               func(use string, _ bool) bool { return use == "sync" },
+		"sync":               func(use string, _ bool) bool { return strings.HasPrefix(use, "sync") },
 		"write of the chunk": func(use string, chunk bool) bool { return use == "write" && chunk },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestWhatUpkeepCannotDoIsToldOnce(t *testing.T) {
 				record(t, s, "a", time.Now(), Sample{"x", float64(ticks.Add(1))})
 				return s.Status().Commits > 200 || ticks.Load() > 5000
 			})
-			if n := tries.Load(); n == 0 || n > 130 {
+			if n := tries.Load(); n == 0 || n > 10 {
 				t.Errorf("it is tried %d times", n)
 			}
 			if len(told) == 0 || len(told) > 3 {

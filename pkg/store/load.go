@@ -25,10 +25,16 @@ type loading struct {
 	newest     uint64             // the highest sequence that any chunk or document names
 	newestRow  int64              // its time
 	sealed     uint64
-	commits    []string // keys, ascending
-	values     []string
+	commits    []loadedCommit // ascending
 	format     string
 	clock      string
+}
+
+type loadedCommit struct {
+	key      string
+	sequence uint64
+	batch    *Batch
+	err      error
 }
 
 type chunkRange struct {
@@ -137,13 +143,22 @@ func (s *Store) loadEntry(l *loading, key, value string) {
 	case key == clockKey:
 		l.clock = value
 	case key == sealedKey:
-		l.sealed, _ = strconv.ParseUint(value, 10, 64)
+		sealed, _ := strconv.ParseUint(value, 10, 64)
+		l.sealed = max(l.sealed, sealed)
 	case isDocument:
 		l.loadDocument(key, document, value)
 	case strings.HasPrefix(key, "w:"):
 		s.unsealed += size
-		l.commits = append(l.commits, key)
-		l.values = append(l.values, value)
+		c := loadedCommit{key: key}
+		var sealed uint64
+		c.sequence, sealed, c.batch, c.err = decodeCommit(value)
+		if c.err == nil && key != commitKey(c.sequence) {
+			c.err = errDamaged
+		}
+		if c.err == nil {
+			l.sealed = max(l.sealed, sealed)
+		}
+		l.commits = append(l.commits, c)
 	case strings.HasPrefix(key, "c:"):
 		s.loadChunk(l, key, value)
 	default:
@@ -251,11 +266,8 @@ func (s *Store) replay(l *loading) (finished []string) {
 		l.damage(key, nil)
 		finished = append(finished, key)
 	}
-	for i, key := range l.commits {
-		sequence, batch, err := decodeCommit(l.values[i])
-		if err == nil && key != commitKey(sequence) {
-			err = errDamaged
-		}
+	for _, c := range l.commits {
+		key, sequence, err := c.key, c.sequence, c.err
 		switch {
 		case err == nil && sequence < first:
 			finished = append(finished, key)
@@ -265,7 +277,7 @@ func (s *Store) replay(l *loading) (finished []string) {
 		case err != nil:
 			lose(key)
 		default:
-			s.replayCommit(l, sequence, batch)
+			s.replayCommit(l, sequence, c.batch)
 			s.status.Replayed++
 			s.sequence = max(s.sequence, sequence)
 			next = max(next, sequence+1)

@@ -11,12 +11,15 @@ import (
 // block by block how many bits each number needs above the lowest, the lowest, and these
 // bits. A number is 0 where the value is missing, else the value by the divisor plus 1.
 // Where that is shorter, a block holds what each number is more than the one before, or
-// a bit for each row and the numbers of those only that have a value.
+// a bit for each row and the numbers of those only that have a value, or differences in
+// Rice's code, see rice.go.
 const (
 	packedBlock       = 64
 	packedBits        = 55 // at most, for differences of whole numbers
 	packedDifferences = 64 // flags beside the bits
 	packedSparse      = 128
+	packedRice        = packedDifferences | packedSparse
+	lowestBits        = 16 // that the lowest takes, about
 )
 
 func appendColumnPacked(b []byte, values []float64) ([]byte, bool) {
@@ -34,6 +37,7 @@ func appendColumnPacked(b []byte, values []float64) ([]byte, bool) {
 	b = binary.AppendUvarint(b, divisor)
 	var numbers, differences, present [packedBlock]int64
 	previous := int64(0)
+	var coder rice
 	for len(values) > 0 {
 		n := min(packedBlock, len(values))
 		filled, which := 0, [packedBlock / 8]byte{}
@@ -52,8 +56,12 @@ func appendColumnPacked(b []byte, values []float64) ([]byte, bool) {
 		lowest, width := spread(numbers[:n])
 		from, narrower := spread(differences[:n])
 		above, sparse := spread(present[:filled])
-		switch cost := n * min(width, narrower); {
-		case filled > 0 && n+filled*sparse < cost:
+		cost := n*min(width, narrower) + lowestBits
+		parameter, riceCost := coder.measure(numbers[:n])
+		switch isSparse := filled > 0 && n+filled*sparse+lowestBits < cost; {
+		case riceCost < cost && (!isSparse || riceCost < n+filled*sparse+lowestBits):
+			b = coder.append(append(b, byte(packedRice|parameter)), parameter)
+		case isSparse:
 			b = append(append(b, byte(packedSparse|sparse)), which[:(n+7)/8]...)
 			b = appendBits(b, present[:filled], above, sparse)
 		case narrower < width:
@@ -109,50 +117,14 @@ func (d *decoder) packed(n int, f func(from, to int, value float64)) {
 	divisor := d.uvarint()
 	begin, value := 0, math.NaN()
 	previous := int64(0)
+	var numbers [packedBlock]int64
 	for i := 0; i < n; {
 		rows := min(packedBlock, n-i)
-		head := d.bytes(1)
-		if head == nil {
-			return
-		}
-		width, differences, sparse := int(head[0]&(packedDifferences-1)), head[0]&packedDifferences != 0, head[0]&packedSparse != 0
-		which, filled := ^uint64(0), rows
-		if sparse {
-			which = 0
-			for j, eight := range d.bytes((rows + 7) / 8) {
-				which |= uint64(eight) << (8 * j)
-			}
-			filled = bits.OnesCount64(which)
-		}
-		lowest := d.varint()
-		if width > packedBits || filled > rows {
-			d.fail()
-		}
-		body := d.bytes((filled*width + 7) / 8)
+		previous = d.block(numbers[:rows], previous)
 		if d.err != nil {
 			return
 		}
-		var waiting uint64
-		ready := 0
-		for row := range rows {
-			number := int64(0)
-			if which>>row&1 != 0 {
-				for ; ready < width; ready += 8 {
-					waiting |= uint64(body[0]) << ready
-					body = body[1:]
-				}
-				number = lowest + int64(waiting&(1<<width-1))
-				waiting >>= width
-				ready -= width
-			}
-			if differences {
-				number += previous
-			}
-			previous = number
-			if number < 0 {
-				d.fail()
-				return
-			}
+		for row, number := range numbers[:rows] {
 			next := math.NaN()
 			if number > 0 {
 				next = float64(uint64(number-1) * divisor)
@@ -169,4 +141,61 @@ func (d *decoder) packed(n int, f func(from, to int, value float64)) {
 	if n > begin {
 		f(begin, n, value)
 	}
+}
+
+// block reads the numbers of a block, none of which is negative, and answers the last one.
+func (d *decoder) block(numbers []int64, previous int64) int64 {
+	rows := len(numbers)
+	head := d.bytes(1)
+	if head == nil {
+		return 0
+	}
+	width := int(head[0] & (packedDifferences - 1))
+	if width > packedBits {
+		d.fail()
+		return 0
+	}
+	if head[0]&packedRice == packedRice {
+		return d.rice(numbers, previous, width)
+	}
+	differences := head[0]&packedDifferences != 0
+	which, filled := ^uint64(0), rows
+	if head[0]&packedSparse != 0 {
+		which = 0
+		for j, eight := range d.bytes((rows + 7) / 8) {
+			which |= uint64(eight) << (8 * j)
+		}
+		filled = bits.OnesCount64(which)
+	}
+	lowest := d.varint()
+	if filled > rows {
+		d.fail()
+	}
+	body := d.bytes((filled*width + 7) / 8)
+	if d.err != nil {
+		return 0
+	}
+	var waiting uint64
+	ready := 0
+	for row := range rows {
+		number := int64(0)
+		if which>>row&1 != 0 {
+			for ; ready < width; ready += 8 {
+				waiting |= uint64(body[0]) << ready
+				body = body[1:]
+			}
+			number = lowest + int64(waiting&(1<<width-1))
+			waiting >>= width
+			ready -= width
+		}
+		if differences {
+			number += previous
+		}
+		if number < 0 {
+			d.fail()
+			return 0
+		}
+		numbers[row], previous = number, number
+	}
+	return previous
 }

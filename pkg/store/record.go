@@ -159,7 +159,7 @@ func (s *Store) commitBatch(batch *Batch) error {
 			s.putBack(batch)
 		}
 	}()
-	value := encodeCommit(sequence, batch)
+	value := encodeCommit(sequence, s.sealed, batch)
 	err := s.update(false, func(tx *buntdb.Tx) error {
 		_, _, err := tx.Set(commitKey(sequence), value, nil)
 		return err

@@ -81,12 +81,14 @@ func addTraffic(batch *Batch, random *rand.Rand, flows []trafficFlow, at time.Ti
 		return n
 	}
 	var counted, sized []Sample
+	ended := 0.0
 	for _, f := range flows {
 		// And each minute differs by more than chance alone makes it.
 		n := poisson(f.perMinute * minutes * course * (1 + 0.15*random.NormFloat64()/math.Sqrt(minutes)))
 		if n == 0 {
 			continue
 		}
+		ended += n
 		bytes := n * 400_000 * (1 + random.NormFloat64()/math.Sqrt(n)/2)
 		counted = append(counted, Sample{f.operations, n}, Sample{f.bytes, max(1, math.Round(bytes/f.unit)) * f.unit})
 		if durations && f.busy != "" {
@@ -101,6 +103,11 @@ func addTraffic(batch *Batch, random *rand.Rand, flows []trafficFlow, at time.Ti
 			}
 		}
 	}
+	if durations {
+		// Some that began end in the next minute, and the other way round.
+		started := max(0, ended+poisson(ended/minutes/40)-poisson(ended/minutes/40))
+		counted = append(counted, Sample{"lines", started + ended + poisson(20*minutes)}, Sample{"started", started}, Sample{"transfer_lines", ended})
+	}
 	if len(counted) > 0 {
 		batch.Add("traffic/node", at.UnixMilli(), counted...)
 	}
@@ -110,10 +117,10 @@ func addTraffic(batch *Batch, random *rand.Rand, flows []trafficFlow, at time.Ti
 }
 
 // BenchmarkTrafficOfANode is what a node's traffic takes after 400 days, without and with
-// the durations. What lies back further than minutes are kept is recorded hour by hour:
+// the durations, starts and lines. What lies back further than minutes are kept is recorded hour by hour:
 // too late for the finer tiers, as they would have dropped it by now.
 func BenchmarkTrafficOfANode(b *testing.B) {
-	for name, durations := range map[string]bool{"operations bytes and sizes": false, "and durations": true} {
+	for name, durations := range map[string]bool{"operations bytes and sizes": false, "and durations starts and lines": true} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				benchmarkTraffic(b, durations)

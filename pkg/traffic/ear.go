@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"strings"
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
@@ -45,6 +44,7 @@ type minute struct {
 	at         int64 // minutes since 1970
 	lastUsed   uint64
 	lines      int64 // 0: the minute is not in use
+	started    int64
 	ended      int64
 	restarts   int64
 	counted    []uint32 // the cells that are not zero
@@ -85,15 +85,18 @@ func (e *ear) Hear(event *storagenode.Event) {
 	m.lines++
 	switch event.Kind {
 	case storagenode.UploadStarted, storagenode.DownloadStarted:
-		cell := m.cell(e.place(event, storagenode.NoOutcome))
-		cell.operations++
+		m.started++
 		if e.inFlight == nil {
 			e.inFlight = newInFlight()
 		}
 		e.inFlight.begin(event)
 	case storagenode.UploadEnded, storagenode.DownloadEnded:
 		m.ended++
-		place := e.place(event, event.Outcome)
+		outcome := event.Outcome
+		if outcome == storagenode.NoOutcome {
+			outcome = storagenode.OutcomeFailed
+		}
+		place := e.place(event, outcome)
 		cell := m.cell(place)
 		cell.operations++
 		if event.Size >= 0 && event.Outcome != storagenode.OutcomeRejected {
@@ -159,7 +162,7 @@ func (e *ear) satellite(id string) int {
 	case len(e.satellites) == maxSatellites-1:
 		id = otherSatellite
 	}
-	e.satellites = append(e.satellites, strings.Clone(id))
+	e.satellites = append(e.satellites, id) // the parser's own: the same text at the same place compares at once
 	e.columns = append(e.columns, [cellsPerSatellite]cellColumns{})
 	e.lastSatellite = len(e.satellites) - 1
 	return e.lastSatellite
@@ -209,19 +212,22 @@ func (e *ear) close(m *minute) {
 	if !m.inUse() {
 		return
 	}
-	r := row{at: m.at * time.Minute.Milliseconds(), counts: make([]store.Sample, 0, 3+2*len(m.counted))}
+	r := row{at: m.at * time.Minute.Milliseconds(), counts: make([]store.Sample, 0, 4+2*len(m.counted))}
 	add := func(column store.Column, count float64) {
 		if count > 0 {
 			r.counts = append(r.counts, store.Sample{Column: column, Value: count})
 		}
 	}
 	add(linesColumn, float64(m.lines))
+	add(startedColumn, float64(m.started))
 	add(transferLinesColumn, float64(m.ended))
 	add(restartsColumn, float64(m.restarts))
 	for _, place := range m.counted {
 		c, columns := &m.cells[place], e.columnsOf(int(place))
-		add(columns.operations, float64(c.operations))
-		add(columns.bytes, float64(c.bytes))
+		if columns.operations != "" {
+			add(columns.operations, float64(c.operations))
+			add(columns.bytes, float64(c.bytes))
+		}
 		add(columns.busy, float64(c.busy.Round(busyUnit)/busyUnit))
 		for class, count := range c.sizes {
 			if count > 0 {
@@ -238,13 +244,12 @@ func (e *ear) close(m *minute) {
 func (e *ear) columnsOf(place int) *cellColumns {
 	satellite, within := place/cellsPerSatellite, place%cellsPerSatellite
 	columns := &e.columns[satellite][within]
-	if columns.operations != "" {
+	if columns.operations != "" || columns.busy != "" {
 		return columns
 	}
 	labels := []string{satelliteLabel, e.satellites[satellite], actionLabel, actionNames[within/outcomes]}
 	outcome := within % outcomes
 	if outcome == int(storagenode.NoOutcome) {
-		columns.operations = store.NewColumn(startedColumn, labels...)
 		columns.busy = store.NewColumn(busyColumn, labels...)
 		return columns
 	}

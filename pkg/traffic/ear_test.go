@@ -158,7 +158,7 @@ func TestLinesAreCountedInTheirOwnMinute(t *testing.T) {
 			"operations PUT rejected": 1,
 		},
 		3: {
-			"lines": 2, "transfer_lines": 1, "started us1 GET": 1,
+			"lines": 2, "transfer_lines": 1, "started": 1,
 			"operations us1 GET success": 1, "bytes us1 GET success": 2048, "busy us1 GET": 200,
 		},
 		90: {"lines": 1, "transfer_lines": 1, "operations us1 GET success": 1, "bytes us1 GET success": 4096},

@@ -52,14 +52,14 @@ func (Concern) Listen(node concern.Node, _ *store.Store) concern.Ear {
 }
 
 // The stored columns. Those with labels are of one satellite and action, and but for
-// started of one outcome; the others are of all lines, and say what could be seen.
+// busy of one outcome; the others are of all lines, and say what could be seen.
 const (
 	operationsColumn = "operations"
 	bytesColumn      = "bytes"
 	busyColumn       = "busy" // the transfers' durations, added up, in busyUnits; of all outcomes
-	startedColumn    = "started"
 
 	linesColumn         = "lines"          // of any kind
+	startedColumn       = "started"        // transfers that begin; of former versions with labels
 	transferLinesColumn = "transfer_lines" // finished transfers
 	restartsColumn      = "restarts"
 
