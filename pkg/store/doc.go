@@ -12,17 +12,18 @@
 //	w:<sequence>                   a commit: everything one flush adds, in one value
 //	c:<group>:<window>:<sequence>  a sealed chunk: the rows of one group in one window,
 //	                               with their numbers, histograms and events
-//	                               (of an additive family, the window's hours follow)
-//	d:<key>                        a document: the latest state of something
-//	m:format, m:sealed             the format version; the last sequence sealed
+//	                               (its length follows, where it is not the usual one)
+//	b:<key>, d:<key>               a document: the latest state of something, twice
+//	m:format, m:sealed, m:clock    the format version; the last sequence sealed; the time
+//	                               by which history goes
 //
 // BuntDB writes a transaction of several keys as several commands, in a map's
 // order, and checks none of them. So a commit is one key, carries a gap-free
-// sequence number and ends in a CRC32C, and so do chunks and documents. Sealing
-// is two transactions, the first fsynced: chunks and documents, each naming the
-// sequence it contains; then the commits go. Replay skips what a chunk or a
-// document already contains. Whatever moment the power fails, a commit counts
-// once or not at all.
+// sequence number and ends in a CRC32C, as documents do; a chunk has one for its head
+// and for each column. Sealing is three transactions with an fsync before and after
+// each: chunks and documents, each naming the sequence it contains; the mark that they
+// are sealed; then the commits go. Replay skips what a chunk or a document already
+// contains. Whatever moment the power fails, a commit counts once or not at all.
 //
 // # Counts that add up
 //

@@ -115,7 +115,8 @@ func BenchmarkOpeningAHundredNodes(b *testing.B) {
 		err := s.update(false, func(tx *buntdb.Tx) error {
 			for i, key := range keys {
 				if in, ok := chunkPlace(key); ok {
-					if _, _, err := tx.Set(chunkKey(place{group: fmt.Sprintf("%s-%d", in.group, n), window: in.window}, s.sealed), values[i], nil); err != nil {
+					in.group = fmt.Sprintf("%s-%d", in.group, n)
+					if _, _, err := tx.Set(chunkKey(in, s.sealed), values[i], nil); err != nil {
 						return err
 					}
 				}
