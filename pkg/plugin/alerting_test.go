@@ -35,9 +35,15 @@ func TestRulesOfThisDataSource(t *testing.T) {
 	g.source.UID, g.source.OrgID = "by-hand_7", 3
 	g.configure(nodes())
 	for path, write := range map[string]func() ([]byte, error){
-		"alerting":             func() ([]byte, error) { return provision.AlertRules("by-hand_7", fleet.Definitions(), provision.InOrg(3)) },
-		"alerting?format=yaml": func() ([]byte, error) { return provision.AlertRules("by-hand_7", fleet.Definitions(), provision.InOrg(3)) },
-		"alerting?format=json": func() ([]byte, error) { return provision.AlertRulesJSON("by-hand_7", fleet.Definitions(), provision.InOrg(3)) },
+		"alerting": func() ([]byte, error) {
+			return provision.AlertRules("by-hand_7", fleet.Definitions(), provision.InOrg(3))
+		},
+		"alerting?format=yaml": func() ([]byte, error) {
+			return provision.AlertRules("by-hand_7", fleet.Definitions(), provision.InOrg(3))
+		},
+		"alerting?format=json": func() ([]byte, error) {
+			return provision.AlertRulesJSON("by-hand_7", fleet.Definitions(), provision.InOrg(3))
+		},
 	} {
 		want, err := write()
 		if err != nil {
