@@ -374,7 +374,7 @@ func (l *listening) hearLines(rest []byte, number int, block *logsource.Block, l
 		if block.Live {
 			event.Read = block.Read
 		}
-		if block.Live && arrived.Sub(event.Time) < arrivalSlack+time.Second && arrived.Sub(event.Time) > -arrivalSlack {
+		if block.Live && (block.Prompt || len(block.Arrivals) > 0) && arrived.Sub(event.Time) < arrivalSlack+time.Second && arrived.Sub(event.Time) > -arrivalSlack {
 			event.Arrived = arrived
 		}
 		for _, ear := range l.ears {

@@ -33,6 +33,7 @@ type fileFollower struct {
 	first   bool      // where to begin in what the log's name leads to is not decided
 	missing bool      // there was no file before
 	looked  bool      // a round was made
+	rung    bool      // one is made because the file system told of something, or shortly after another
 	started time.Time // when this follower was
 
 	surveyed time.Time // when the rotated files were looked through
@@ -77,7 +78,10 @@ func (t *fileFollower) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
+			// What is found shortly after the last look came just before, too.
+			t.rung = !round.IsZero() && time.Since(round) <= t.pace.settle
 		case <-t.bell.bell:
+			t.rung = true
 			// One look for all that is written in a short while.
 			if rest := t.pace.settle - time.Since(round); rest > 0 {
 				if err := pause(ctx, rest); err != nil {

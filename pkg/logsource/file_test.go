@@ -36,6 +36,7 @@ type following struct {
 	text      strings.Builder
 	lines     int
 	live      int // lines that came live
+	prompt    int // lines that came as the file system told of them
 	blocks    int
 	largest   int
 	positions Positions
@@ -56,6 +57,9 @@ func follow(t *testing.T, path string, resume Positions, change func(*Options, *
 			g.lines += n
 			if b.Live {
 				g.live += n
+			}
+			if b.Prompt {
+				g.prompt += n
 			}
 			g.blocks++
 			g.largest = max(g.largest, len(b.Lines))
@@ -407,6 +411,36 @@ func TestLineComesSoon(t *testing.T) {
 		t.Errorf("the median is %s", median)
 	}
 	t.Logf("median %s, longest %s", took[len(took)/2], took[len(took)-1])
+}
+
+// When a line came is known where the file system tells of it, and not where it is found at
+// the next look: a second later is no arrival.
+func TestLinesThatArePrompt(t *testing.T) {
+	watcher := NewWatcher()
+	defer func() { _ = watcher.Close() }()
+	for name, c := range map[string]struct {
+		watcher *Watcher
+		fast    time.Duration
+		want    int
+	}{
+		"told":       {watcher, time.Hour, 2},
+		"looked for": {nil, 10 * time.Millisecond, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := logIn(t)
+			create(t, log, "before\n")
+			g := follow(t, log, Positions{}, func(o *Options, p *pace) { o.Watcher, p.fast, p.slow = c.watcher, c.fast, c.fast })
+			g.atRest()
+			add(t, log, "one\n")
+			g.sees("one\n")
+			add(t, log, "two\n")
+			g.sees("one\ntwo\n")
+			g.stop()
+			if g.live != 2 || g.prompt != c.want {
+				t.Errorf("%d lines came live, and %d promptly, want %d", g.live, g.prompt, c.want)
+			}
+		})
+	}
 }
 
 func TestDeliverThatFailsEndsTheFollower(t *testing.T) {

@@ -247,7 +247,7 @@ func (t *fileFollower) handOver(r run, live bool, read time.Time) error {
 		t.update(func(s *Status) { s.LongLines++ })
 	}
 	t.positions.Files = t.known.positions()
-	return t.deliver(Block{Lines: r.lines, Live: live, Read: read})
+	return t.deliver(Block{Lines: r.lines, Live: live, Prompt: live && t.rung, Read: read})
 }
 
 // lost closes a file that cannot be read any more. Its name, or a survey, finds it again.

@@ -70,7 +70,11 @@ type Block struct {
 	Arrivals []time.Time
 	// Live says that the lines were read just when they were written, at Read.
 	Live bool
-	Read time.Time
+	// Prompt says of live lines of a file that Read is when they came, because the file
+	// system told of them. Where it does not, as over a network, they were found at the next
+	// look, which is up to some seconds later.
+	Prompt bool
+	Read   time.Time
 }
 
 // Options of a follower.
