@@ -72,10 +72,28 @@ func (a *answer) instants(d *durations) data.Frames {
 	return result
 }
 
-// table answers one row a group over the whole range, the slowest first.
+// table answers one row a group over the whole range, the slowest first. Where each row is a
+// node, those of which nothing is known are there too, behind the others, with what would
+// change that.
 func (a *answer) table(d *durations) *data.Frame {
 	all := d.wholes()
 	slices.SortStableFunc(all, func(x, y whole) int { return cmp.Compare(y.Quantile(judgedPart), x.Quantile(judgedPart)) })
+	byNodes := slices.Equal(a.groupBy, []string{byNode})
+	why := map[string]string{}
+	if byNodes {
+		for _, node := range a.request.Watched {
+			if node.Retired {
+				continue
+			}
+			why[node.Name] = unseen(node, a.request)
+			if !slices.ContainsFunc(all, func(w whole) bool { return w.node == node.Name }) {
+				all = append(all, whole{group{node: node.Name}, nil})
+				if why[node.Name] == "" {
+					why[node.Name] = "no such transfer succeeded in this time"
+				}
+			}
+		}
+	}
 	var fields []*data.Field
 	for _, label := range []string{byNode, bySatellite, byAction} {
 		if !slices.Contains(a.groupBy, label) {
@@ -88,7 +106,17 @@ func (a *answer) table(d *durations) *data.Frame {
 		fields = append(fields, frames.Column(column, nil, frames.Each(all, func(w whole) string { return w.label(label) })))
 	}
 	for _, m := range a.metrics {
-		fields = append(fields, frames.Column(m.name, m.config(), frames.Each(all, func(w whole) float64 { return m.value(w.Histogram) })))
+		fields = append(fields, frames.Column(m.name, m.config(), frames.Each(all, func(w whole) *float64 {
+			if v := m.value(w.Histogram); v == v {
+				return &v
+			}
+			return nil
+		})))
+	}
+	if byNodes {
+		fields = append(fields,
+			frames.Column("resolution", nil, frames.Each(all, func(w whole) string { return d.seen[w.node].resolution() })),
+			frames.Column("no_latency_because", nil, frames.Each(all, func(w whole) string { return why[w.node] })))
 	}
 	return frames.Table(latencyType, fields...)
 }

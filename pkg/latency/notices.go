@@ -17,7 +17,7 @@ const (
 	estimated    = "estimated"    // from the debug port, some of them at least
 )
 
-// resolution is how fine the durations are; "" where there are none.
+// resolution is how fine the durations of all nodes are; "" where there are none.
 func (d *durations) resolution() string {
 	var all seenDurations
 	for _, seen := range d.seen {
@@ -25,14 +25,19 @@ func (d *durations) resolution() string {
 		all.count += seen.count
 		all.coarse += seen.coarse
 	}
+	return all.resolution()
+}
+
+// resolution is how fine the durations of a node are; "" where there are none.
+func (s seenDurations) resolution() string {
 	switch {
-	case all.polled:
+	case s.polled:
 		return estimated
-	case !all.logged:
+	case !s.logged:
 		return ""
-	case all.coarse == 0:
+	case s.coarse == 0:
 		return milliseconds
-	case all.coarse >= all.count:
+	case s.coarse >= s.count:
 		return wholeSeconds
 	}
 	return mixed

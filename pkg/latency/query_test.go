@@ -232,6 +232,50 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// A table of nodes has those too of which nothing is known, and what to set for it.
+func TestTableOfNodes(t *testing.T) {
+	s := newStore(t)
+	a, idle, unset, gone := nodeNamed("A"), nodeNamed("idle"), nodeNamed("unset"), nodeNamed("gone")
+	late := get(time.Minute, 3*time.Second)
+	late.live = false
+	hear(t, s, a, 1, eventsOf(late)...)
+	request := asking(s, concern.Table, []string{"count", "max_seconds"}, unset, gone, idle, a)
+	request.Query.GroupBy = []string{"node"}
+	request.Watched[0].Evidence = blind()
+	request.Watched[1].Evidence, request.Watched[1].Retired = blind(), true
+	frame := answered(t, request)[0]
+	var rows []string
+	for i := range frame.Rows() {
+		row := ""
+		for _, field := range frame.Fields {
+			switch v := field.At(i).(type) {
+			case *float64:
+				if v == nil {
+					row += "–|"
+				} else {
+					row += strconv.FormatFloat(*v, 'f', 0, 64) + "|"
+				}
+			case string:
+				row += v + "|"
+			default:
+				t.Fatalf("%T", v)
+			}
+		}
+		rows = append(rows, row)
+	}
+	if diff := cmp.Diff([]string{
+		"A|1|3|seconds||",
+		"unset|–|–||the log does not say when a transfer begins; set log.level: debug in the node's config.yaml, or log.custom-level: piecestore=DEBUG, and restart it; or set debug.addr there, and give its address as the node's debug port in the data source's settings|",
+		"idle|–|–||no such transfer succeeded in this time|",
+	}, rows); diff != "" {
+		t.Error(diff)
+	}
+	request.Query.GroupBy = []string{"action", "node"}
+	if frame := answered(t, request)[0]; frame.Rows() != 1 || len(frame.Fields) != 4 {
+		t.Errorf("by action too: %d rows, %d columns", frame.Rows(), len(frame.Fields))
+	}
+}
+
 func TestHeatmap(t *testing.T) {
 	s, a := newStore(t), nodeNamed("A")
 	someLatency(t, s, a)
