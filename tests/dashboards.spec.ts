@@ -21,7 +21,14 @@ const dashboards = readdirSync(folder)
 test.use({ viewport: { width: 1440, height: 3600 } });
 
 test('there are dashboards', () => {
-  expect(dashboards.map(({ title }) => title).sort()).toEqual(['Fleet', 'Node', 'Reputation', 'Traffic']);
+  expect(dashboards.map(({ title }) => title).sort()).toEqual([
+    'Fleet',
+    'Node',
+    'Performance',
+    'Reputation',
+    'Storage',
+    'Traffic',
+  ]);
 });
 
 /** Until nothing is being asked any more. */
