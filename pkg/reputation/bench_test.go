@@ -78,6 +78,21 @@ func (w *walk) poll(n int) []store.Sample {
 	return samples
 }
 
+// halfDays adds the windows of a day, of each satellite: one in ten is not whole.
+func (w *walk) halfDays(into *store.Batch, node concern.Node, day int) {
+	for half := range 2 {
+		var samples []store.Sample
+		for _, id := range benchSatellites {
+			percent := 100.0
+			if audits := 10 + w.random.IntN(30); w.random.IntN(10) == 0 {
+				percent = 100 * float64(w.random.IntN(audits)) / float64(audits)
+			}
+			samples = append(samples, store.Sample{Column: store.NewColumn("online_windows_percent", "satellite", id), Value: percent})
+		}
+		into.Add(node.StoredAs("online_windows"), benchStart.AddDate(0, 0, day).Add(time.Duration(half)*12*time.Hour).UnixMilli(), samples...)
+	}
+}
+
 func benchNode(n int) concern.Node {
 	name := fmt.Sprintf("node-%d", n)
 	return concern.Node{Node: settings.Node{Name: name, Key: name}, History: name}
@@ -118,6 +133,7 @@ func filled(b *testing.B, nodes, days int, step time.Duration, each func(node co
 					each(node, at, row)
 				}
 			}
+			w.halfDays(batch, node, day)
 			try(s.Record(batch))
 		}
 		try(s.Flush())
@@ -204,7 +220,7 @@ func BenchmarkYearOfAHundredNodes(b *testing.B) {
 }
 
 // BenchmarkNodeAtDefaultRetention is what the reputation of one node takes after 400
-// days: polls of 30 days, hours and days of all.
+// days: polls of 30 days, hours and days of all, and the half days of its online score.
 func BenchmarkNodeAtDefaultRetention(b *testing.B) {
 	for b.Loop() {
 		s, _ := filled(b, 1, 400, 5*time.Minute, nil)

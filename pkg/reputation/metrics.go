@@ -65,6 +65,7 @@ var metrics = []metric{
 			return percentConfig(2, below(onlineDanger, max(t.OnlineWarning, onlineWatch)))
 		},
 	},
+	windows,
 	{
 		name: failedAuditsLeftMetric, title: "failed audits left", column: auditScore, worst: store.Min, of: failedAuditsLeft, over: disqualified,
 		latest: Standing.FailedAuditsLeft,

@@ -3,7 +3,6 @@ package reputation
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -86,6 +85,10 @@ func (a answer) series(ctx context.Context) (data.Frames, error) {
 		wanted = append(wanted, health)
 	}
 	step := a.step()
+	withWindows := slices.ContainsFunc(wanted, metric.isOfWindows)
+	if withWindows && len(wanted) == 1 {
+		step = windowStep(step)
+	}
 	named := len(wanted) > 1
 	var times []int64
 	var series []frames.Series
@@ -111,8 +114,21 @@ func (a answer) series(ctx context.Context) (data.Frames, error) {
 			results[aggregate] = result
 			times = result.Times
 		}
+		ofWindows := map[store.Aggregate]*store.Result{}
+		if withWindows {
+			result, err := a.readWindows(ctx, node, times, step)
+			if err != nil {
+				return nil, err
+			}
+			ofWindows[windows.worst] = result
+			times = result.Times
+		}
 		for _, m := range wanted {
-			series = append(series, m.series(node, results, named)...)
+			from := results
+			if m.isOfWindows() {
+				from = ofWindows
+			}
+			series = append(series, m.series(node, from, named)...)
 		}
 	}
 	return data.Frames{frames.Wide(name, times, series)}, nil
@@ -133,6 +149,9 @@ func (a answer) step() time.Duration {
 func (a answer) columns(wanted []metric, aggregate store.Aggregate) map[string]bool {
 	columns := map[string]bool{}
 	for _, m := range wanted {
+		if m.isOfWindows() {
+			continue
+		}
 		if m.worst == aggregate {
 			columns[m.column] = true
 		}
@@ -250,76 +269,6 @@ func (a answer) thresholds() settings.Thresholds {
 		return a.request.Watched[0].Thresholds
 	}
 	return a.request.Settings.Thresholds
-}
-
-func (a answer) inThePast() bool {
-	for _, node := range a.nodes {
-		if a.request.To.Before(node.latest.newest()) {
-			return true
-		}
-	}
-	return false
-}
-
-// pastInstants reads the last value of each series in the range, or of the last two
-// polls before its end where it is shorter.
-func (a answer) pastInstants(ctx context.Context) (data.Frames, error) {
-	wanted := a.wanted()
-	if a.wantsHealth() {
-		wanted = append(wanted, health)
-	}
-	long := map[string]*frames.Long{}
-	for _, m := range wanted {
-		long[m.name] = a.newInstant(m)
-	}
-	from := a.request.To.Add(-2 * a.request.Settings.Poll.Scores)
-	if a.request.From.Before(from) {
-		from = a.request.From
-	}
-	for _, node := range a.request.Watched {
-		result, err := a.request.Store.Read(ctx, store.Range{
-			Group: node.StoredAs(name),
-			Columns: func(c store.Column) bool {
-				id := c.Label(satelliteLabel)
-				return id == "" || a.wantsSatellite(id)
-			},
-			From: from.UnixMilli(), To: a.request.To.UnixMilli(),
-		})
-		if err != nil {
-			return nil, err
-		}
-		last := &store.Result{Columns: result.Columns}
-		for _, values := range result.Values {
-			last.Values = append(last.Values, []float64{lastOf(values)})
-		}
-		for _, m := range wanted {
-			series := m.series(node, map[store.Aggregate]*store.Result{store.Min: last, store.Max: last}, false)
-			slices.SortFunc(series, func(a, b frames.Series) int { return strings.Compare(a.Labels["satellite"], b.Labels["satellite"]) })
-			for _, s := range series {
-				if v := s.Values[0]; v == v {
-					dimensions := []string{s.Labels["node"], s.Labels["satellite"]}
-					if m.name == health.name {
-						dimensions = dimensions[:1]
-					}
-					long[m.name].Add(v, dimensions...)
-				}
-			}
-		}
-	}
-	var result data.Frames
-	for _, m := range wanted {
-		result = append(result, long[m.name].Frame())
-	}
-	return result, nil
-}
-
-func lastOf(values []float64) float64 {
-	for i := len(values) - 1; i >= 0; i-- {
-		if values[i] == values[i] {
-			return values[i]
-		}
-	}
-	return math.NaN()
 }
 
 // known is a node with its latest standing, and the part of it that the query

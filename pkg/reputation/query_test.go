@@ -689,6 +689,8 @@ func TestFramesAreTheKnownOnes(t *testing.T) {
 	record(t, s, a, polled, recorded(t, "03-degraded-audit-unknownsuspended", "node4"))
 	record(t, s, b, polled.Add(-interval), recorded(t, "02-healthy", "node0"))
 	record(t, s, b, polled, recorded(t, "06-offline-stray-dq", "node5"))
+	c := nodeNamed("C")
+	record(t, s, c, polled, scores(withHistory(us1, halfDays(counts{4, 8}, counts{}, counts{9, 9}))))
 	cases := []struct {
 		golden  string
 		format  concern.Format
@@ -697,6 +699,7 @@ func TestFramesAreTheKnownOnes(t *testing.T) {
 		length  time.Duration
 	}{
 		{"wide.json", concern.TimeSeries, []string{"audit_score_percent", "failed_audits_left", "disqualified", "health_percent"}, []concern.Node{a, b}, 10 * time.Minute},
+		{"windows.json", concern.TimeSeries, []string{"online_windows_percent"}, []concern.Node{b, c}, 36 * time.Hour},
 		{"instant.json", concern.Instant, []string{"failed_audits_left"}, []concern.Node{a, b}, time.Hour},
 		{"table.json", concern.Table, nil, []concern.Node{a, b}, time.Hour},
 	}

@@ -35,7 +35,8 @@ func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
 			Rollups:    []store.Rollup{{Step: time.Hour, Keep: retention.Rollup}, {Step: 24 * time.Hour, Keep: retention.Rollup}},
 			Aggregates: []store.Aggregate{store.Min, store.Max, store.Last},
 		},
-		auditsName: {Keep: auditsKept, Additive: true},
+		windowsName: {Keep: retention.Rollup},
+		auditsName:  {Keep: auditsKept, Additive: true},
 	}
 }
 
@@ -94,7 +95,7 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 	if len(samples) > 0 {
 		into.Add(node.StoredAs(name), poll.Slot.UnixMilli(), samples...)
 	}
-	return nil
+	return recordWindows(node, poll.Scores.Satellites, from, into)
 }
 
 func (l Latest) standing(satelliteID string) *Standing {
@@ -138,6 +139,7 @@ func standingOf(scores storagenode.SatelliteScores, before *Standing, notificati
 		s.OfflineSuspended = before != nil && before.OfflineSuspended
 		s.OfflineUnreadable = !s.OfflineSuspended
 	}
+	s.OnlineWindow = newestWindow(scores.History, now)
 	if scores.Online <= onlineTarget {
 		if at, ok := storagenode.OnlineRecoversAt(scores.History, now, onlineTarget); ok {
 			s.OnlineRecoversAt = at

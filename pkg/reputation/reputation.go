@@ -46,6 +46,9 @@ type Standing struct {
 	VettingUnreadable bool      `json:"vettingUnreadable,omitempty"` // how far it is vetted could not be read
 	// Falls are those of the audit score in the last day, the newest last.
 	Falls []Fall `json:"falls,omitempty"`
+	// OnlineWindow is how much of the audits of this half day, or of the last one, it
+	// answered; nil: there was none, or it could not be read.
+	OnlineWindow *float64 `json:"onlineWindow,omitempty"`
 	// What only the log says; 0 where it did not.
 	TotalAudits      int64 `json:"totalAudits,omitempty"`
 	SuccessfulAudits int64 `json:"successfulAudits,omitempty"`

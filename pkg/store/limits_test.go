@@ -54,6 +54,9 @@ func TestLimitsChangeWhileTheStoreIsOpen(t *testing.T) {
 		if got := refused(c.at); got != c.refused {
 			t.Errorf("%+v: what is of %v from now is refused: %v", c.limits, c.at.Sub(now), got)
 		}
+		if s.Takes("a", c.at.UnixMilli()) == c.refused {
+			t.Errorf("%+v: Takes says otherwise of %v from now", c.limits, c.at.Sub(now))
+		}
 	}
 
 	// Nothing was committed within the hour; then the intervals become short.

@@ -13,22 +13,12 @@ import (
 // the limits, is refused and counted; the rest of the batch is recorded. The whole batch
 // is refused with ErrFull when memory is full of what cannot be written.
 func (s *Store) Record(batch *Batch) error {
-	now, retention := s.options.Now(), s.retentionTime()
-	limits := s.limits.Load()
+	now, oldest := s.earlier()
 	accepted := &Batch{documents: slices.Clone(batch.documents)}
-	oldest := now
-	if retention.Before(now) {
-		oldest = retention
-	}
 	for _, r := range batch.rows {
-		past := s.policy(r.group).longest()
-		if limits.MaxPast > 0 {
-			past = min(past, limits.MaxPast)
+		if s.takes(r.group, r.time, now, oldest) {
+			accepted.rows = append(accepted.rows, r)
 		}
-		if r.time > now.Add(limits.MaxFuture).UnixMilli() || r.time < max(0, oldest.Add(-past).UnixMilli()) {
-			continue
-		}
-		accepted.rows = append(accepted.rows, r)
 	}
 	if s.full(accepted) {
 		s.refuse(len(batch.rows), now)
@@ -39,6 +29,32 @@ func (s *Store) Record(batch *Batch) error {
 	}
 	s.lowerRollups(accepted)
 	return s.recordGivingUp(accepted, s.tooLate(accepted, oldest))
+}
+
+// Takes says whether a row of a group at a time (milliseconds UTC) would be recorded, and
+// not refused for its time.
+func (s *Store) Takes(group string, time int64) bool {
+	now, oldest := s.earlier()
+	return s.takes(group, time, now, oldest)
+}
+
+// earlier is the time now, and the one from which on the past is measured: an earlier one
+// while the clock is not believed.
+func (s *Store) earlier() (now, oldest time.Time) {
+	now, retention := s.options.Now(), s.retentionTime()
+	if retention.Before(now) {
+		return now, retention
+	}
+	return now, now
+}
+
+func (s *Store) takes(group string, time int64, now, oldest time.Time) bool {
+	limits := s.limits.Load()
+	past := s.policy(group).longest()
+	if limits.MaxPast > 0 {
+		past = min(past, limits.MaxPast)
+	}
+	return time <= now.Add(limits.MaxFuture).UnixMilli() && time >= max(0, oldest.Add(-past).UnixMilli())
 }
 
 // refusalPause is between two reports of refused rows.
