@@ -19,7 +19,7 @@ import (
 
 // The concern's names in the store. A histogram has some dozens of numbers, so that the
 // hours of all satellites and actions over a year would take more than all else together:
-// some 8 MiB a node. So what lies back further than two weeks is kept coarser than counts
+// some 5 MiB a busy node. So what lies back further than two weeks is kept coarser than counts
 // are, in a family of its own, whose steps need not be those of the first.
 const (
 	name  = "latency"

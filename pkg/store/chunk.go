@@ -13,6 +13,7 @@ import (
 // contains, its times, and where each column's bytes are. Columns are decoded
 // only when they are asked for.
 type chunk struct {
+	version  byte
 	from, to uint64 // the first and the last commit sequence it contains
 	grid     grid
 	columns  []Column
@@ -26,8 +27,8 @@ type chunk struct {
 }
 
 // Version 1 had no histograms and no events, version 2 no packed columns, version 3 one
-// checksum instead of one for each column.
-const chunkVersion = 4
+// checksum instead of one for each column, version 4 histograms of whole bytes.
+const chunkVersion = 5
 
 // table is rows on their way into or out of chunks: ascending times, one slice
 // of values a column, NaN where a row said nothing of it.
@@ -55,13 +56,13 @@ func encodeChunk(from, to uint64, t *table) string {
 	for i, name := range t.histogramColumns {
 		histograms = append(histograms, block{name, appendHistogramColumn(nil, t.histograms[i])})
 	}
-	return encodeBlocks(from, to, t.times, numbers, histograms, appendEvents(nil, t.times, t.events))
+	return encodeBlocks(chunkVersion, from, to, t.times, numbers, histograms, appendEvents(nil, t.times, t.events))
 }
 
 // A chunk is a head, its checksum, and the columns' data. The head has a checksum of each
 // column, so that what damages one costs no other; the short ones share one.
-func encodeBlocks(from, to uint64, times []int64, numbers, histograms []block, events []byte) string {
-	b := []byte{chunkVersion}
+func encodeBlocks(version byte, from, to uint64, times []int64, numbers, histograms []block, events []byte) string {
+	b := []byte{version}
 	b = binary.AppendUvarint(b, from)
 	b = binary.AppendUvarint(b, to)
 	b = appendTimes(b, times)
@@ -162,7 +163,7 @@ func parseChunk(value string) (*chunk, error) {
 		return nil, fmt.Errorf("%w: unknown chunk version", errDamaged)
 	}
 	version := first[0]
-	c := &chunk{from: d.uvarint(), to: d.uvarint(), grid: d.grid()}
+	c := &chunk{version: version, from: d.uvarint(), to: d.uvarint(), grid: d.grid()}
 	columns, extents := d.columns(version)
 	c.columns = columns
 	var events extent
@@ -241,7 +242,8 @@ func (c *chunk) check(name Column, data []byte, e extent) {
 	}
 }
 
-// salvaged is the chunk's value without the columns that are damaged.
+// salvaged is the chunk's value without the columns that are damaged. Only one whose columns
+// have their own checksums loses some and not all.
 func (c *chunk) salvaged() string {
 	of := func(names []Column, data [][]byte) (blocks []block) {
 		for i, name := range names {
@@ -251,7 +253,7 @@ func (c *chunk) salvaged() string {
 		}
 		return blocks
 	}
-	return encodeBlocks(c.from, c.to, c.grid.times(), of(c.columns, c.data), of(c.histogramColumns, c.histogramData), c.eventData)
+	return encodeBlocks(c.version, c.from, c.to, c.grid.times(), of(c.columns, c.data), of(c.histogramColumns, c.histogramData), c.eventData)
 }
 
 // columns reads the names of columns of one kind, and the extent of each one's data.
@@ -279,9 +281,19 @@ func (d *decoder) columns(version byte) (columns []Column, extents []extent) {
 // where there is none.
 func (c *chunk) histograms(i int) ([]*Histogram, error) {
 	values := make([]*Histogram, c.grid.n)
+	err := c.eachHistogram(i, func(row int, h *Histogram) { values[row] = h })
+	return values, err
+}
+
+// eachHistogram calls f with each histogram of one column, and its row.
+func (c *chunk) eachHistogram(i int, f func(row int, h *Histogram)) error {
 	d := &decoder{b: c.histogramData[i]}
-	d.histogramColumn(len(values), func(row int, h *Histogram) { values[row] = h })
-	return values, d.err
+	if c.version < 5 {
+		d.formerHistogramColumn(c.grid.n, f)
+	} else {
+		d.histogramColumn(c.grid.n, f)
+	}
+	return d.err
 }
 
 func (c *chunk) events() ([]Event, error) {

@@ -116,7 +116,7 @@ func FuzzDecodeCommit(f *testing.F) {
 func FuzzDecodeChunk(f *testing.F) {
 	f.Add([]byte(encodeChunk(1, 2, &table{times: []int64{1, 2}, columns: []Column{"x"}, values: [][]float64{{1, 2.5}}})))
 	f.Add([]byte(encodeChunk(1, 2, &table{times: []int64{1, 2}, histogramColumns: []Column{"x"}, histograms: [][]*Histogram{{nil, observed(3)}}, events: []Event{{Time: 2, Kind: "restart"}}})))
-	former, err := os.ReadFile("testdata/format4.db")
+	former, err := os.ReadFile("testdata/format5.db")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -157,6 +157,7 @@ func FuzzDecodeColumns(f *testing.F) {
 	f.Add(appendColumn(nil, []float64{1, 2.5, math.NaN()}), uint16(3))
 	f.Add(appendColumn(nil, countsOf(func(i int) float64 { return float64(1000 + i*i%17) })), uint16(200))
 	f.Add(appendHistogramColumn(nil, []*Histogram{nil, observed(3)}), uint16(2))
+	f.Add(appendHistogram([]byte{1}, observed(0, 3, 3, 5)), uint16(2)) // of chunks before version 5
 	f.Add(appendEvents(nil, []int64{0, 1}, []Event{{Time: 1, Kind: "restart", Labels: map[string]string{"a": "b"}}}), uint16(2))
 	f.Fuzz(func(t *testing.T, b []byte, rows uint16) {
 		end := 0
@@ -170,11 +171,13 @@ func FuzzDecodeColumns(f *testing.F) {
 		if len(b) > 0 && d.err == nil && end != int(rows) {
 			t.Fatalf("runs of %d rows of %d", end, rows)
 		}
-		(&decoder{b: b}).histogramColumn(int(rows), func(row int, _ *Histogram) {
-			if row >= int(rows) {
-				t.Fatalf("a histogram in row %d of %d", row, rows)
-			}
-		})
+		for _, read := range []func(*decoder, int, func(int, *Histogram)){(*decoder).histogramColumn, (*decoder).formerHistogramColumn} {
+			read(&decoder{b: b}, int(rows), func(row int, _ *Histogram) {
+				if row >= int(rows) {
+					t.Fatalf("a histogram in row %d of %d", row, rows)
+				}
+			})
+		}
 		times := make([]int64, rows)
 		for i := range times {
 			times[i] = int64(i)

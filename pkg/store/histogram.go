@@ -130,7 +130,7 @@ type HistogramSample struct {
 	Histogram *Histogram
 }
 
-// A histogram is written as: the number of buckets with two flags, the values not
+// A histogram of a commit is written as: the number of buckets with two flags, the values not
 // above zero if there are any, each bucket's distance from the one before and its
 // count, the sum as a whole number where it is one.
 const (
@@ -222,23 +222,9 @@ func (d *decoder) shortUvarint() uint64 {
 	return d.uvarint()
 }
 
-// A column of histograms is written as: how many rows have none, a histogram, and
-// so on, up to the last one.
-func appendHistogramColumn(b []byte, values []*Histogram) []byte {
-	skipped := uint64(0)
-	for _, h := range values {
-		if h == nil {
-			skipped++
-			continue
-		}
-		b = appendHistogram(binary.AppendUvarint(b, skipped), h)
-		skipped = 0
-	}
-	return b
-}
-
-// histogramColumn calls f with each histogram of a column of n rows.
-func (d *decoder) histogramColumn(n int, f func(row int, h *Histogram)) {
+// formerHistogramColumn reads a column of histograms of chunks before version 5: how many rows
+// have none, a histogram, and so on, up to the last one.
+func (d *decoder) formerHistogramColumn(n int, f func(row int, h *Histogram)) {
 	row := 0
 	for len(d.b) > 0 && d.err == nil {
 		skipped := d.uvarint()

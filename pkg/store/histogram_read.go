@@ -46,22 +46,7 @@ func (s *Store) readHistograms(ctx context.Context, r Range, segments []segment,
 				return nil, fmt.Errorf("read %s: %w", segment.group, err)
 			}
 		}
-		for _, row := range rows.rows {
-			at := row.time
-			if r.Step > 0 {
-				at = floorTo(at, r.Step)
-			}
-			for c, h := range row.histograms {
-				if h == nil {
-					continue
-				}
-				name := rows.histograms.columns[c]
-				if into != nil {
-					name = into(name)
-				}
-				merged.mergeHistogram(at, merged.histograms.number(name), h)
-			}
-		}
+		merged.mergeSteps(rows, r.Step, into)
 	}
 	if r.Step == 0 {
 		t := merged.between(r.From, r.To+1)
@@ -83,14 +68,45 @@ func (s *Store) readHistograms(ctx context.Context, r Range, segments []segment,
 	return result, nil
 }
 
-// mergeHistogram adds a histogram to what the head has there. The head owns all of
-// its histograms then.
+// mergeSteps merges the histograms of each step of other rows into those that the head has
+// there. The head owns all of its histograms then.
+func (h *groupHead) mergeSteps(rows *groupHead, step int64, into func(Column) Column) {
+	targets := make([]int, len(rows.histograms.columns))
+	for c, name := range rows.histograms.columns {
+		if into != nil {
+			name = into(name)
+		}
+		targets[c] = h.histograms.number(name)
+	}
+	sums := make([]histogramSum, len(h.histograms.columns))
+	for i, row := range rows.rows {
+		at := row.time
+		if step > 0 {
+			at = floorTo(at, step)
+		}
+		for c, value := range row.histograms {
+			if value != nil {
+				sums[targets[c]].add(value)
+			}
+		}
+		if i+1 < len(rows.rows) && step > 0 && floorTo(rows.rows[i+1].time, step) == at {
+			continue
+		}
+		for target := range sums {
+			if value := sums[target].take(); value != nil {
+				h.mergeHistogram(at, target, value)
+			}
+		}
+	}
+}
+
+// mergeHistogram adds a histogram, which the head owns from then on, to what it has there.
 func (h *groupHead) mergeHistogram(time int64, column int, value *Histogram) {
 	if r := h.row(time); column < len(r.histograms) && r.histograms[column] != nil {
 		r.histograms[column].Merge(value)
 		return
 	}
-	h.setHistogram(time, column, value.Clone())
+	h.setHistogram(time, column, value)
 }
 
 func (p part) histogramsInto(rows *groupHead, segment segment, r Range) error {
@@ -122,9 +138,7 @@ func (p part) histogramColumns() []Column {
 // histograms calls f with each histogram of one column.
 func (p part) histograms(column int, f func(row int, h *Histogram)) error {
 	if p.chunk != nil {
-		d := &decoder{b: p.chunk.histogramData[column]}
-		d.histogramColumn(p.chunk.grid.n, f)
-		return d.err
+		return p.chunk.eachHistogram(column, f)
 	}
 	for i, h := range p.table.histograms[column] {
 		if h != nil {

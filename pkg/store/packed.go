@@ -89,20 +89,11 @@ func spread(numbers []int64) (lowest int64, width int) {
 
 func appendBits(b []byte, numbers []int64, lowest int64, width int) []byte {
 	b = binary.AppendVarint(b, lowest)
-	var waiting uint64 // bits that make no byte yet
-	filled := 0
+	w := bitWriter{b: b}
 	for _, number := range numbers {
-		// At most 55 bits come to at most 7.
-		waiting |= uint64(number-lowest) << filled
-		for filled += width; filled >= 8; filled -= 8 {
-			b = append(b, byte(waiting))
-			waiting >>= 8
-		}
+		w.put(uint64(number-lowest), width)
 	}
-	if filled > 0 {
-		b = append(b, byte(waiting))
-	}
-	return b
+	return w.bytes()
 }
 
 func greatestCommonDivisor(a, b uint64) uint64 {
@@ -175,18 +166,11 @@ func (d *decoder) block(numbers []int64, previous int64) int64 {
 	if d.err != nil {
 		return 0
 	}
-	var waiting uint64
-	ready := 0
+	r := bitReader{b: body}
 	for row := range rows {
 		number := int64(0)
 		if which>>row&1 != 0 {
-			for ; ready < width; ready += 8 {
-				waiting |= uint64(body[0]) << ready
-				body = body[1:]
-			}
-			number = lowest + int64(waiting&(1<<width-1))
-			waiting >>= width
-			ready -= width
+			number = lowest + int64(r.take(width))
 		}
 		if differences {
 			number += previous

@@ -147,7 +147,7 @@ func TestRowsOfAWrongClockAreRefusedAndCounted(t *testing.T) {
 // A file of a former format, as that version wrote it, is read, gets its roll-ups,
 // and is of the current format after that.
 func TestFormerFormatsAreUpgraded(t *testing.T) {
-	for _, format := range []string{"1", "2", "3", "4"} {
+	for _, format := range []string{"1", "2", "3", "4", "5"} {
 		t.Run(format, func(t *testing.T) { upgrade(t, "format"+format+".db") })
 	}
 }
@@ -181,11 +181,31 @@ func upgrade(t *testing.T, name string) {
 	if document, _ := s.Document("greeting"); string(document) != "hello" {
 		t.Errorf("the document is %q", document)
 	}
+	if name == "format5.db" {
+		upgradedHistograms(t, s)
+	}
 	check(t, s.Close())
 	after, err := os.ReadFile(filepath.Join(dir, FileName))
 	check(t, err)
 	if format := inspectFile(after).format; format != currentFormat {
 		t.Errorf("the format is %q after the upgrade", format)
+	}
+}
+
+// upgradedHistograms are those of a file whose histograms are not packed yet.
+func upgradedHistograms(t *testing.T, s *Store) {
+	t.Helper()
+	result, err := s.Histograms(t.Context(), Range{Group: "sizes/n", From: start.UnixMilli(), To: start.Add(40 * time.Hour).UnixMilli()}, nil)
+	check(t, err)
+	want := &HistogramResult{Columns: []Column{"bytes"}, Values: [][]*Histogram{nil}}
+	for n := range 30 {
+		if n%3 != 1 {
+			want.Times = append(want.Times, start.Add(time.Duration(n)*time.Hour).UnixMilli())
+			want.Values[0] = append(want.Values[0], observed(0, float64(n)*0.25, float64(n), 1e6, 1e6))
+		}
+	}
+	if diff := cmp.Diff(want, result); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -1,0 +1,76 @@
+package store
+
+// histogramSum adds histograms up. The zero value is empty and ready to use.
+//
+// Each merging of two histograms moves buckets. A sum of many keeps a place for each bucket
+// instead, of those that are not too far from those of the first histogram.
+type histogramSum struct {
+	one     *Histogram // while it is the only one; it is somebody else's
+	several bool
+	base    int64 // the bucket of the first place
+	places  [keptPlaces]uint64
+	rest    Histogram // what places do not hold
+}
+
+// keptPlaces are 32 doublings, of which placesBelow lie below the first bucket that is added.
+const (
+	keptPlaces  = 256
+	placesBelow = 64
+)
+
+func (s *histogramSum) add(h *Histogram) {
+	if s.one == nil && !s.several {
+		s.one = h
+		return
+	}
+	if !s.several {
+		s.several = true
+		if len(s.one.Buckets) > 0 {
+			s.base = int64(s.one.Buckets[0].Index) - placesBelow
+		}
+		s.put(s.one)
+		s.one = nil
+	}
+	s.put(h)
+}
+
+func (s *histogramSum) put(h *Histogram) {
+	n := len(h.Buckets)
+	if n == 0 || int64(h.Buckets[0].Index) < s.base || int64(h.Buckets[n-1].Index) >= s.base+keptPlaces {
+		s.rest.Merge(h)
+		return
+	}
+	s.rest.Sum += h.Sum
+	s.rest.Zeros += h.Zeros
+	for _, b := range h.Buckets {
+		s.places[int64(b.Index)-s.base] += b.Count
+	}
+}
+
+// take is the sum, which is the caller's, and nil where nothing was added. The sum is empty
+// then.
+func (s *histogramSum) take() *Histogram {
+	if !s.several {
+		one := s.one
+		s.one = nil
+		if one != nil {
+			one = one.Clone()
+		}
+		return one
+	}
+	used := 0
+	for _, n := range s.places {
+		if n > 0 {
+			used++
+		}
+	}
+	sum := &Histogram{Buckets: make([]Bucket, 0, used)}
+	for i, n := range s.places {
+		if n > 0 {
+			sum.Buckets = append(sum.Buckets, Bucket{Index: int32(s.base + int64(i)), Count: n})
+		}
+	}
+	sum.Merge(&s.rest)
+	*s = histogramSum{}
+	return sum
+}
