@@ -22,6 +22,9 @@ const (
 	LineKinds                       // how many kinds there are
 )
 
+// firstTransfer is how long the first transfer in a new log may take.
+const firstTransfer = 4 * time.Hour
+
 // EvidencePeriod is how long a line proves that its kind can be seen.
 const EvidencePeriod = 24 * time.Hour
 
@@ -54,6 +57,8 @@ func (e Evidence) Blind(kind LineKind, now time.Time) (why, mend string) {
 		return fmt.Sprintf("the log has no line below %s", e.Level), "set log.level: info in the node's config.yaml and restart it"
 	case kind == StartLines:
 		return "the log does not say when a transfer begins", "set log.level: debug in the node's config.yaml, or log.custom-level: piecestore=DEBUG, and restart it"
+	case (kind == TransferLines || kind == AuditLines) && e.Last[TransferLines].IsZero() && now.Sub(e.Since) < firstTransfer:
+		return fmt.Sprintf("no transfer is in the log yet, which begins at %s", e.Since.UTC().Format("15:04 UTC")), "wait for the first one"
 	case kind == TransferLines, kind == AuditLines && !e.Sees(TransferLines, now):
 		return "no transfer is in the log of the last 24 hours", "remove log.custom-level from the node's config.yaml and restart it; a node without any traffic shows this too"
 	}

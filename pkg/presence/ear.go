@@ -55,7 +55,8 @@ func (e *ear) Hear(event *storagenode.Event) {
 		h.LastInfo = event.Time
 	}
 	if !event.Read.IsZero() {
-		h.late(event.Read, event.Read.Sub(event.Time))
+		// The first of a while is kept at once: until then the clock is not watched.
+		e.dirty = h.late(event.Read, event.Read.Sub(event.Time)) || e.dirty
 	}
 	switch event.Kind {
 	case storagenode.NodeStart:

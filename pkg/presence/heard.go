@@ -233,15 +233,16 @@ type skewSlot struct {
 	Least float64 `json:"least"`
 }
 
-// late takes how late a line was read.
-func (h *heard) late(read time.Time, late time.Duration) {
+// late takes how late a line was read, and says whether it is the first of its slot.
+func (h *heard) late(read time.Time, late time.Duration) (first bool) {
 	slot, seconds := slotOf(read), late.Seconds()
 	at, found := slices.BinarySearchFunc(h.Skews, slot, func(s skewSlot, slot int64) int { return cmp.Compare(s.Slot, slot) })
 	if found {
 		h.Skews[at].Least = min(h.Skews[at].Least, seconds)
-		return
+		return false
 	}
 	h.Skews = newest(slices.Insert(h.Skews, at, skewSlot{slot, seconds}), keptSkews)
+	return true
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -171,9 +171,14 @@ var (
 func (j *judging) all(known bool) error {
 	now := j.c.Now
 	if old := now.Sub(j.latest.newest()); !known || len(j.latest.Standings) == 0 || old > max(staleScores, 3*j.latest.Interval) {
-		why := "no satellite's scores are known yet"
-		if known && len(j.latest.Standings) > 0 {
+		why := "collecting since " + clock(j.node.Since) + ", scores follow at the next poll"
+		switch {
+		case known && len(j.latest.Standings) > 0:
 			why = "no scores since " + clock(j.latest.newest())
+		case known:
+			why = "no satellite has contacted this node yet, so that there are no scores"
+		case j.node.Trouble != "" || j.node.Since.IsZero():
+			why = "no satellite's scores are known yet"
 		}
 		if j.node.Trouble != "" {
 			why += ": " + j.node.Trouble

@@ -545,7 +545,9 @@ func TestWhatIsNotSeenIsNotWell(t *testing.T) {
 		unseen  []string
 		why     string // of the first of them
 	}{
-		{"nothing was ever said", func(*bench) {}, scoreCodes, "no satellite's scores are known yet"},
+		{"nothing was ever said", func(b *bench) { b.node.Since = time.Time{} }, scoreCodes, "no satellite's scores are known yet"},
+		{"nothing was said yet", func(b *bench) { b.node.Since = b.now }, scoreCodes, "collecting since 2026-11-20 12:00 UTC, scores follow at the next poll"},
+		{"no satellite yet", func(b *bench) { record(b.t, b.store, b.node.Node, b.now, scores()) }, scoreCodes, "no satellite has contacted this node yet"},
 		{"nothing was ever said, and why", func(b *bench) { b.node.Trouble = "connection refused" }, scoreCodes, "connection refused"},
 		{"polls", func(b *bench) { b.poll(us1, full) }, nil, ""},
 		{"a poll of just less than 8 hours ago", func(b *bench) { b.poll(us1, full); b.after(8 * time.Hour) }, nil, ""},

@@ -113,7 +113,8 @@ func (j *judging) unread() (why string, gone bool) {
 	case e.Level > storagenode.Info:
 		return fmt.Sprintf("the log has no line below %s; set log.level: info in the node's config.yaml and restart it", e.Level), false
 	case e.Last[concern.TransferLines].IsZero():
-		return "no transfer was ever in the log; remove log.custom-level from the node's config.yaml and restart it", false
+		why, mend := e.Blind(concern.TransferLines, now)
+		return why + "; " + mend, false
 	}
 	return "", false
 }
@@ -303,9 +304,6 @@ func (j *judging) rejected() error {
 	switch {
 	case e.Last[concern.AnyLine].Before(begins):
 		j.unseen(codeUploadRejected, "the log has had no line since "+clock(e.Last[concern.AnyLine]))
-		return nil
-	case e.Since.After(begins):
-		j.unseen(codeUploadRejected, "the log has been read for less than an hour")
 		return nil
 	case e.Last[concern.TransferLines].Before(begins):
 		return nil

@@ -283,7 +283,8 @@ func TestConditions(t *testing.T) {
 		}, unsure, []string{"not enough other lines"}},
 		{"no log", func(w *watch) { w.usual(); w.node.Evidence = concern.Evidence{} }, "no_traffic gone, upload_rejected gone", []string{"no log here; give the node's log"}},
 		{"a log without a line", func(w *watch) { w.node.Evidence = concern.Evidence{HasLog: true} }, unseen, []string{"no line"}},
-		{"a log without a transfer", func(w *watch) { w.hears(other(time.Hour), other(time.Minute)) }, unseen, []string{"no transfer was ever in the log"}},
+		{"a log without a transfer", func(w *watch) { w.hears(other(time.Hour), other(time.Minute)) }, unseen, []string{"no transfer is in the log yet, which begins at 11:00 UTC; wait for the first one"}},
+		{"a log without a transfer for long", func(w *watch) { w.hears(other(4*time.Hour), other(time.Minute)) }, unseen, []string{"no transfer is in the log of the last 24 hours; remove log.custom-level"}},
 		{"a log of warnings", func(w *watch) { w.usual(); w.node.Evidence.Level = storagenode.Warn }, unseen, []string{"no line below WARN"}},
 		{"a log that cannot be read", func(w *watch) { w.usual(); w.node.LogTrouble = "permission denied" }, unseen, []string{"permission denied"}},
 		{"a log that is behind", func(w *watch) {
@@ -325,7 +326,8 @@ func TestConditions(t *testing.T) {
 		{"a log of half an hour", func(w *watch) {
 			w.each(time.Second, 30*time.Minute, 20*time.Minute, rejection)
 			w.hears(other(time.Minute))
-		}, "upload_rejected not watched", []string{"less than an hour"}},
+		}, "upload_rejected info", []string{"rejected 600 of 600 uploads"}},
+		{"a log of half an hour in which all is well", func(w *watch) { w.each(time.Second, 30*time.Minute, 20*time.Minute, download) }, "", nil},
 		{"a log whose last line is an hour old", func(w *watch) {
 			w.reject(1, 500, 0)
 			w.node.Evidence.Last[concern.AnyLine] = noon.Add(-61 * time.Minute)
