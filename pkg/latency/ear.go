@@ -233,6 +233,10 @@ func (e *ear) Flush(into *store.Batch) error {
 	for i := range e.minutes {
 		e.close(&e.minutes[i])
 	}
+	if at, ok := e.open.lastBegan(); ok && len(e.closed) == 0 && e.open.dropped > 0 {
+		// Nothing but starts: that they were forgotten is told all the same.
+		e.closed = append(e.closed, row{at: floorDiv(at, time.Minute.Nanoseconds()) * time.Minute.Milliseconds()})
+	}
 	if n := len(e.closed); n > 0 {
 		dropped := e.open.dropped
 		e.open.dropped = 0

@@ -148,6 +148,14 @@ func (o *open) forgetOldest() {
 	o.dropped++
 }
 
+// lastBegan is when the last of those that are remembered began, in nanoseconds since 1970.
+func (o *open) lastBegan() (at int64, ok bool) {
+	if o.newest == none {
+		return 0, false
+	}
+	return o.starts[o.newest].at, true
+}
+
 // remove takes out the start in a slot.
 func (o *open) remove(slot int) start {
 	number := o.slots[slot] - 1

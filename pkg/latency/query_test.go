@@ -357,6 +357,21 @@ func TestNoData(t *testing.T) {
 	}
 }
 
+// maxOpen is how many starts are remembered.
+const maxOpen = 1 << 15
+
+// onlyStarts are so many downloads that begin.
+func onlyStarts(n int) []storagenode.Event {
+	var all []storagenode.Event
+	for i := range n {
+		x := get(time.Minute, time.Second)
+		x.piece = strconv.Itoa(i)
+		start, _ := x.lines()
+		all = append(all, start)
+	}
+	return all
+}
+
 func TestNotices(t *testing.T) {
 	late := func(before, took time.Duration) transfer {
 		x := get(before, took)
@@ -369,11 +384,12 @@ func TestNotices(t *testing.T) {
 		resolution string
 		want       []string
 	}{
-		"all whole seconds":   {eventsOf(late(time.Minute, time.Second)), nil, "seconds", []string{"info: A: 100 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
-		"some of them":        {eventsOf(late(time.Minute, time.Second), get(2*time.Minute, time.Second), get(3*time.Minute, time.Second)), nil, "mixed", []string{"info: A: 33 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
-		"a start without end": {append(eventsOf(get(5*time.Minute, time.Second))[:1], eventsOf(get(time.Minute, time.Second))...), nil, "milliseconds", []string{"info: A: 1 transfers began without an end in the log"}},
-		"no log":              {nil, func(w *concern.Watched) { w.Evidence = concern.Evidence{} }, "", []string{"warning: A: no latency: this node has no log here; give the node's log in the data source's settings; or set debug.addr there, and give its address as the node's debug port in the data source's settings"}},
-		"a retired node":      {nil, func(w *concern.Watched) { w.Evidence, w.Retired = concern.Evidence{}, true }, "", nil},
+		"all whole seconds":        {eventsOf(late(time.Minute, time.Second)), nil, "seconds", []string{"info: A: 100 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
+		"some of them":             {eventsOf(late(time.Minute, time.Second), get(2*time.Minute, time.Second), get(3*time.Minute, time.Second)), nil, "mixed", []string{"info: A: 33 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
+		"a start without end":      {append(eventsOf(get(5*time.Minute, time.Second))[:1], eventsOf(get(time.Minute, time.Second))...), nil, "milliseconds", []string{"info: A: 1 transfers began without an end in the log"}},
+		"starts, and never an end": {onlyStarts(maxOpen + 7), nil, "", []string{"info: A: 7 transfers began without an end in the log"}},
+		"no log":                   {nil, func(w *concern.Watched) { w.Evidence = concern.Evidence{} }, "", []string{"warning: A: no latency: this node has no log here; give the node's log in the data source's settings; or set debug.addr there, and give its address as the node's debug port in the data source's settings"}},
+		"a retired node":           {nil, func(w *concern.Watched) { w.Evidence, w.Retired = concern.Evidence{}, true }, "", nil},
 		"a debug port that never answered": {nil, func(w *concern.Watched) { w.Evidence, w.Debug = blind(), "http://localhost:5999" }, "",
 			[]string{"warning: A: no latency: the debug port http://localhost:5999 has not answered yet; check debug.addr in the node's config.yaml, and that the node's API answers"}},
 	} {

@@ -109,9 +109,6 @@ func (a *answer) readNode(ctx context.Context, d *durations, node concern.Watche
 			of.polled = result.Values[i]
 		}
 	}
-	if len(groups) == 0 {
-		return nil
-	}
 	fromLog := sources(groups, len(d.times))
 	for g, of := range groups {
 		into := d.groups[g]
