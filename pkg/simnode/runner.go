@@ -256,9 +256,12 @@ func (p *apiPort) close() {
 func DemoNodes(folder, host string, port int) []RunnerOptions {
 	var nodes []RunnerOptions
 	for i, s := range []Scenario{Healthy, FailingAudits, FlakyUplink, FillingDisk, Dead} {
-		name := string(s)
+		name, level := string(s), "debug" // which says how long transfers take
+		if s == FlakyUplink {
+			level = "info" // the default, so that the demo shows what is said of what it hides
+		}
 		nodes = append(nodes, RunnerOptions{
-			Node:       Options{Name: name, Scenario: s, Seed: uint64(i + 1), Rate: 300},
+			Node:       Options{Name: name, Scenario: s, Seed: uint64(i + 1), Rate: 300, Level: level},
 			History:    30 * day,
 			LogHistory: 7 * day,
 			LogPath:    filepath.Join(folder, name+".log"),
