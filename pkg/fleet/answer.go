@@ -55,6 +55,9 @@ func (f *Fleet) Answer(ctx context.Context, raw []byte, from, to time.Time, step
 	}
 	for _, frame := range answered {
 		frame.Meta.ExecutedQueryString = string(executed)
+		if len(frame.Meta.Notices) > 1 {
+			frame.Meta.Notices = toldOnce(frame.Meta.Notices, watched)
+		}
 	}
 	return answered, nil
 }
