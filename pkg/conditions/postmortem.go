@@ -60,10 +60,13 @@ func (p PostMortem) Text() string {
 	return b.String()
 }
 
+// HasPostMortem says whether what led to a condition is frozen when it is raised.
+func HasPostMortem(code string) bool { return slices.Contains(endings, code) }
+
 // callsForPostMortem says whether a change is an end that was seen to come: what was so when
 // the node was first judged, or began before, was not.
 func (e *Engine) callsForPostMortem(change Change, before Record) bool {
-	if !slices.Contains(endings, change.Code) || change.Severity < Critical || change.Kind != Raised && change.Kind != Worse {
+	if !HasPostMortem(change.Code) || change.Severity < Critical || change.Kind != Raised && change.Kind != Worse {
 		return false
 	}
 	return !before.Began.IsZero() && !change.Since.Before(before.Began)

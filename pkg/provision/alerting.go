@@ -46,8 +46,12 @@ const (
 	// the range.
 	window = 600
 
-	alertDashboard = "storagenode-monitor-fleet"
-	alertPanel     = 6
+	alertDashboard      = "storagenode-monitor-fleet"
+	alertPanel          = 6
+	postMortemDashboard = "storagenode-monitor-reputation"
+	postMortemPanel     = 21
+	// postMortemPeriod is what a post-mortem tells of.
+	postMortemPeriod = "now-7d"
 )
 
 // These are templates of Grafana's. What they say comes from the texts' labels: labels of the
@@ -316,7 +320,19 @@ func (b bundle) rule(source string) alertRule {
 	if b.atOnce {
 		rule.For, rule.KeepFiringFor, rule.KeepFiringForAPI = "0s", lingeringAtOnce, lingeringAtOnce
 	}
-	return rule.complete()
+	rule = rule.complete()
+	if !slices.ContainsFunc(b.codes, func(code string) bool { return !conditions.HasPostMortem(code) }) {
+		rule.Annotations["post_mortem"] = postMortemLink(source)
+		rule.Annotations["__dashboardUid__"], rule.Annotations["__panelId__"] = postMortemDashboard, strconv.Itoa(postMortemPanel)
+	}
+	return rule
+}
+
+// postMortemLink is a template of the address of what led to an alert, at its node and
+// satellite: Grafana's own link to a panel knows neither.
+func postMortemLink(source string) string {
+	return fmt.Sprintf("{{ externalURL }}d/%s?viewPanel=%d&from=%s&to=now&var-datasource=%s&var-node={{ $labels.node | urlquery }}&var-satellite={{ $labels.satellite | urlquery }}",
+		postMortemDashboard, postMortemPanel, postMortemPeriod, source)
 }
 
 // noAnswer fires when the plugin gives no answer at all: no other rule would then. No value is

@@ -17,6 +17,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/provision"
 )
 
@@ -277,7 +278,8 @@ func TestRulesAskWhatIsAnswered(t *testing.T) {
 func expanded(t *testing.T, text string, data any) string {
 	t.Helper()
 	const before = "{{- $labels := .Labels -}}{{- $values := .Values -}}{{- $value := .Value -}}{{ if false }}{{ $labels }}{{ $value }}{{ $values }}{{ end }}"
-	parsed, err := template.New("").Option("missingkey=invalid").Parse(before + text)
+	functions := template.FuncMap{"externalURL": func() string { return "https://grafana.example/" }}
+	parsed, err := template.New("").Funcs(functions).Option("missingkey=invalid").Parse(before + text)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -379,13 +381,14 @@ func TestNoRulesOfWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The panel that an alert leads to is there, and shows the conditions.
-func TestRulesLeadToADashboard(t *testing.T) {
+// panels are what the panels with one query ask, by the uid of the dashboard and their id.
+func panels(t *testing.T) map[string]string {
+	t.Helper()
 	files, err := filepath.Glob("../../src/dashboards/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no dashboards", err)
 	}
-	panels := map[string]bool{}
+	asks := map[string]string{}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -402,14 +405,42 @@ func TestRulesLeadToADashboard(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		for _, panel := range dashboard.Panels {
-			if len(panel.Targets) == 1 && panel.Targets[0].QueryType == "conditions" && panel.Targets[0].Format == "table" {
-				panels[fmt.Sprint(dashboard.UID, " ", panel.ID)] = true
+			if len(panel.Targets) == 1 {
+				asks[fmt.Sprint(dashboard.UID, " ", panel.ID)] = panel.Targets[0].QueryType + " " + panel.Targets[0].Format
 			}
 		}
 	}
-	for _, rule := range alertRules(t, "my-uid", table()) {
-		if to := rule.Annotations["__dashboardUid__"] + " " + rule.Annotations["__panelId__"]; !panels[to] {
-			t.Errorf("%s leads to the dashboard and panel %s, which is no table of conditions", rule.Title, to)
+	return asks
+}
+
+// The panel that an alert leads to is there, and shows the conditions; where what led to it is
+// frozen, it shows that.
+func TestRulesLeadToADashboard(t *testing.T) {
+	asks := panels(t)
+	type labels map[string]string
+	data := struct {
+		Labels labels
+		Values map[string]struct{ Labels labels }
+		Value  any
+	}{Labels: labels{"node": "My Node&Co", "satellite": "us1", "condition": "disqualified"}}
+	const link = "https://grafana.example/d/storagenode-monitor-reputation?viewPanel=21&from=now-7d&to=now&var-datasource=my-uid&var-node=My+Node%26Co&var-satellite=us1"
+	linked := 0
+	for _, rule := range alertRules(t, "my-uid", fleet.Definitions()) {
+		want := "conditions table"
+		if slices.ContainsFunc(kinds(rule.Data[0].Model), conditions.HasPostMortem) {
+			want = "post_mortems table"
+			linked++
+			if got := expanded(t, rule.Annotations["post_mortem"], data); got != link {
+				t.Errorf("%s links to %s, want %s", rule.Title, got, link)
+			}
+		} else if rule.Annotations["post_mortem"] != "" {
+			t.Errorf("%s, which has no post-mortem, links to one", rule.Title)
 		}
+		if to := rule.Annotations["__dashboardUid__"] + " " + rule.Annotations["__panelId__"]; asks[to] != want {
+			t.Errorf("%s leads to the dashboard and panel %s, which asks %q, want %q", rule.Title, to, asks[to], want)
+		}
+	}
+	if linked == 0 {
+		t.Error("no rule is of what has a post-mortem")
 	}
 }
