@@ -2,7 +2,6 @@ package tasks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/provision"
-	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
 
 const (
@@ -107,17 +103,12 @@ func grafanaAt(home string) (*grafana, error) {
 	return nil, fmt.Errorf("%s is no Grafana: it has no bin/grafana", home)
 }
 
-// grafanaSetup is what a Grafana of the demo shows.
-type grafanaSetup struct {
-	work     string // a temporary folder for all that Grafana writes
-	specs    []string
-	readOnly bool // whether people are kept from changing the data source
-}
-
 // runningGrafana is a Grafana that answers at its address.
 type runningGrafana struct {
 	address string
 	log     string
+	found   *grafana
+	folders grafanaFolders
 	cmd     *exec.Cmd
 	ended   chan error
 	remove  func()
@@ -140,183 +131,57 @@ func startGrafana(ctx context.Context, found *grafana, setup grafanaSetup) (*run
 	running := &runningGrafana{
 		address: fmt.Sprintf("http://localhost:%d", port),
 		log:     filepath.Join(setup.work, "grafana.log"),
-		ended:   make(chan error, 1),
-		remove:  func() {},
+		found:   found,
+		folders: folders,
 	}
-	log, err := os.Create(running.log)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-
-	if found.home != "" {
-		running.cmd = exec.Command(found.binary, "server", "--homepath", found.home, "--config", folders.ini)
-		running.cmd.Env = withoutGrafanaSettings(os.Environ())
-		running.cmd.Dir = found.home
-	} else {
-		container := fmt.Sprintf("storagenode-monitor-%d", os.Getpid())
-		args := []string{"run", "--rm", "--name", container, "--network", "host", "--user", fmt.Sprintf("%d:0", os.Getuid())}
-		for _, folder := range []string{setup.work, folders.dist, folders.sources} {
-			args = append(args, "--volume", folder+":"+folder)
-		}
-		args = append(args, "--entrypoint", "grafana", grafanaImage, "server", "--homepath", "/usr/share/grafana", "--config", folders.ini)
-		running.cmd = exec.Command("docker", args...)
-		running.remove = func() { _ = exec.Command("docker", "rm", "--force", container).Run() }
-	}
-	running.cmd.Stdout, running.cmd.Stderr = log, log
-	ownGroup(running.cmd)
-	fmt.Printf("starting %s …\n", found)
-	if err := running.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", found, err)
-	}
-	go func() { running.ended <- running.cmd.Wait() }()
-	if err := running.waitUntilReady(ctx); err != nil {
-		running.stop()
-		running.keepLog(os.Stdout)
+	if err := running.launch(ctx); err != nil {
 		return nil, err
 	}
 	return running, nil
 }
 
-type grafanaFolders struct {
-	ini, data, plugins, provisioning, pluginData string
-	dist, sources, home                          string
-}
-
-// layOutGrafana writes the folders that Grafana reads: the plugin (a link to dist/), the data source and the dashboards.
-func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
-	root, err := filepath.Abs(".")
+// launch starts the process, also that of a Grafana that has ended, and returns when it is ready.
+func (g *runningGrafana) launch(ctx context.Context) error {
+	log, err := os.OpenFile(g.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return grafanaFolders{}, err
+		return err
 	}
-	f := grafanaFolders{
-		ini:          filepath.Join(setup.work, "grafana.ini"),
-		data:         filepath.Join(setup.work, "data"),
-		plugins:      filepath.Join(setup.work, "plugins"),
-		provisioning: filepath.Join(setup.work, "provisioning"),
-		pluginData:   filepath.Join(setup.work, "plugin-data"),
-		dist:         filepath.Join(root, distFolder),
-		sources:      filepath.Join(root, "src", "dashboards"),
-	}
-	f.home = filepath.Join(setup.work, "home.json")
-	for _, folder := range []string{f.data, f.plugins, f.pluginData, filepath.Join(f.provisioning, "datasources"), filepath.Join(f.provisioning, "dashboards"),
-		filepath.Join(f.provisioning, "plugins"), filepath.Join(f.provisioning, "alerting")} {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return f, err
+	defer log.Close()
+
+	g.ended, g.remove = make(chan error, 1), func() {}
+	if g.found.home != "" {
+		g.cmd = exec.Command(g.found.binary, "server", "--homepath", g.found.home, "--config", g.folders.ini)
+		g.cmd.Env = withoutGrafanaSettings(os.Environ())
+		g.cmd.Dir = g.found.home
+	} else {
+		container := fmt.Sprintf("storagenode-monitor-%d", os.Getpid())
+		args := []string{"run", "--rm", "--name", container, "--network", "host", "--user", fmt.Sprintf("%d:0", os.Getuid())}
+		for _, folder := range []string{filepath.Dir(g.log), g.folders.dist, g.folders.sources} {
+			args = append(args, "--volume", folder+":"+folder)
 		}
+		args = append(args, "--entrypoint", "grafana", grafanaImage, "server", "--homepath", "/usr/share/grafana", "--config", g.folders.ini)
+		g.cmd = exec.Command("docker", args...)
+		g.remove = func() { _ = exec.Command("docker", "rm", "--force", container).Run() }
 	}
-	if err := os.Symlink(f.dist, filepath.Join(f.plugins, provision.PluginID)); err != nil {
-		return f, err
+	g.cmd.Stdout, g.cmd.Stderr = log, log
+	ownGroup(g.cmd)
+	fmt.Printf("starting %s …\n", g.found)
+	if err := g.cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", g.found, err)
 	}
-	nodes, problems := settings.ParseSpecs(strings.Join(setup.specs, "\n"), nil)
-	if len(problems) > 0 {
-		return f, problems[0]
-	}
-	configured := settings.Default()
-	configured.Nodes = nodes
-	configured.Poll.Status, configured.Poll.Scores = demoPoll, demoPoll
-	options := []provision.Option{provision.AsDefault()}
-	if setup.readOnly {
-		options = append(options, provision.ReadOnly())
-	}
-	source, err := provision.DataSource(dataSourceName, dataSourceUID, configured, options...)
-	if err != nil {
-		return f, err
-	}
-	if err := os.WriteFile(filepath.Join(f.provisioning, "datasources", "storagenodes.yaml"), source, 0o644); err != nil {
-		return f, err
-	}
-	if err := os.WriteFile(filepath.Join(f.provisioning, "dashboards", "storagenodes.yaml"), provision.Dashboards(f.sources), 0o644); err != nil {
-		return f, err
-	}
-	rules, err := os.ReadFile(filepath.Join(root, "provisioning", "alerting", "storagenodes.yaml"))
-	if err != nil {
-		return f, err
-	}
-	if err := os.WriteFile(filepath.Join(f.provisioning, "alerting", "storagenodes.yaml"), rules, 0o644); err != nil {
-		return f, err
-	}
-	return f, writeHome(f)
-}
-
-// writeHome makes Grafana's first page: the Fleet dashboard over the short time that a demo has run.
-func writeHome(f grafanaFolders) error {
-	text, err := os.ReadFile(filepath.Join(f.sources, "fleet.json"))
-	if err != nil {
+	cmd, ended := g.cmd, g.ended
+	go func() { ended <- cmd.Wait() }()
+	if err := g.waitUntilReady(ctx); err != nil {
+		g.stop()
+		g.keepLog(os.Stdout)
 		return err
 	}
-	var dashboard map[string]any
-	if err := json.Unmarshal(text, &dashboard); err != nil {
-		return fmt.Errorf("read the Fleet dashboard: %w", err)
-	}
-	dashboard["time"] = map[string]string{"from": demoRange, "to": "now"}
-	dashboard["refresh"] = demoRefresh
-	if text, err = json.Marshal(dashboard); err != nil {
-		return err
-	}
-	return os.WriteFile(f.home, text, 0o644)
+	return nil
 }
 
 // firstPage is the address to open.
 func (g *runningGrafana) firstPage() string {
 	return fmt.Sprintf("%s/d/%s?from=%s&to=now&refresh=%s", g.address, dashboardUID, demoRange, demoRefresh)
-}
-
-// grafanaINI is the whole configuration: this Grafana is for looking at, on this machine only, so everyone on it is an
-// administrator, and nothing is sent to or fetched from the network.
-func grafanaINI(f grafanaFolders, port int) string {
-	return fmt.Sprintf(`[paths]
-data = %s
-logs = %s
-plugins = %s
-provisioning = %s
-
-[server]
-http_addr = 127.0.0.1
-http_port = %d
-
-[plugins]
-allow_loading_unsigned_plugins = %s
-preinstall_disabled = true
-public_key_retrieval_disabled = true
-
-[plugin.%s]
-data_dir = %s
-
-[auth.anonymous]
-enabled = true
-org_role = Admin
-
-[dashboards]
-default_home_dashboard_path = %s
-
-[analytics]
-enabled = false
-reporting_enabled = false
-check_for_updates = false
-check_for_plugin_updates = false
-
-[news]
-news_feed_enabled = false
-
-[log]
-mode = console
-level = info
-
-[unified_alerting.state_history]
-enabled = false
-`, f.data, filepath.Join(f.data, "log"), f.plugins, f.provisioning, port, provision.PluginID, provision.PluginID, f.pluginData, f.home)
-}
-
-// withoutGrafanaSettings drops GF_ variables, which would overrule the configuration file.
-func withoutGrafanaSettings(environment []string) []string {
-	var kept []string
-	for _, variable := range environment {
-		if !strings.HasPrefix(variable, "GF_") {
-			kept = append(kept, variable)
-		}
-	}
-	return kept
 }
 
 // waitUntilReady waits until the data source answers. Grafana serves pages before it has provisioned it.
@@ -373,11 +238,13 @@ func (g *runningGrafana) wakePlugin(ctx context.Context) error {
 
 // stop ends Grafana and all that it started, and returns when they are gone. mage gives a target 5 s after a Ctrl-C, so
 // Grafana gets 3 to end by itself.
-func (g *runningGrafana) stop() {
+func (g *runningGrafana) stop() { g.stopWithin(3 * time.Second) }
+
+func (g *runningGrafana) stopWithin(patience time.Duration) {
 	_ = terminateGroup(g.cmd)
 	select {
 	case <-g.ended:
-	case <-time.After(3 * time.Second):
+	case <-time.After(patience):
 		_ = killGroup(g.cmd)
 		<-g.ended
 	}
