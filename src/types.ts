@@ -20,16 +20,40 @@ export interface Thresholds {
   auditSlowSeconds?: number;
   /** In an hour. */
   auditsFailedCritical?: number;
+  auditsCanceledPercent?: number;
+  /** As many as usual. */
+  auditsCanceledTimes?: number;
+  /** In an hour. */
+  auditsCanceledLeast?: number;
   unreachableWarningMinutes?: number;
   unreachableCriticalMinutes?: number;
   noContactWarningHours?: number;
   noContactCriticalHours?: number;
+  nodeStoppedMinutes?: number;
+  restartLoopStarts?: number;
+  restartLoopMinutes?: number;
+  apiSlowInfoMinutes?: number;
+  apiSlowWarningMinutes?: number;
+  quicHours?: number;
+  versionBehindDays?: number;
   logSilentMinutes?: number;
   noTrafficHours?: number;
   uploadRejectedPercent?: number;
+  uploadRejectedWarningPercent?: number;
+  /** In an hour. */
+  uploadRejectedLeast?: number;
+  ordersWarningHours?: number;
+  ordersCriticalHours?: number;
+  latencyInfoSeconds?: number;
+  latencyWarningSeconds?: number;
   clockSkewSeconds?: number;
   diskWarningPercent?: number;
   diskCriticalPercent?: number;
+  diskFreeGB?: number;
+  diskFreePercent?: number;
+  diskOverusedHours?: number;
+  diskTrashPercent?: number;
+  diskTrashDays?: number;
 }
 
 export interface PollIntervals {

@@ -28,17 +28,10 @@ const (
 	// fullMonth and fullWeek are in how many days a disk is full soon.
 	fullMonth = 30.0
 	fullWeek  = 7.0
-	// overusedFor and trashFor are how long it has to last. Trash goes after 7 days: more that
-	// is there for longer stays.
-	overusedFor = 24 * time.Hour
-	trashFor    = 8 * day
-	// leastFree is what a disk needs for compactions and databases, and leastFreePercent the
-	// same in percent.
-	leastFree        = 5_000_000_000
-	leastFreePercent = 1.0
 	// notTheDisk is how much less may be free than is left of what is allocated before it is the
-	// disk that has no more, in percent: nodes set some aside for compactions.
-	notTheDisk = 2.0
+	// disk that has no more, in bytes and in percent: nodes set some aside for compactions.
+	notTheDisk        = 10_000_000_000
+	notTheDiskPercent = 2.0
 	// staleDisk is after which time without any word the disk is not watched any more.
 	staleDisk = 2 * time.Hour
 )
@@ -247,8 +240,9 @@ func (j *judging) outOfSpace() {
 	}
 	allocated := float64(j.latest.Allocated)
 	missing := float64(j.latest.Allocated-j.latest.Used) - float64(free)
-	least := max(leastFree, leastFreePercent/100*allocated)
-	if float64(free) >= least || missing <= max(2*leastFree, notTheDisk/100*allocated) {
+	// What a disk needs for compactions and databases.
+	least := max(j.node.Thresholds.DiskFreeGB*1e9, j.node.Thresholds.DiskFreePercent/100*allocated)
+	if float64(free) >= least || missing <= max(notTheDisk, notTheDiskPercent/100*allocated) {
 		return
 	}
 	j.find(conditions.Finding{
@@ -261,7 +255,7 @@ func (j *judging) outOfSpace() {
 
 func (j *judging) overused() {
 	since := j.latest.OverusedSince
-	if since.IsZero() || j.c.Now.Sub(since) < overusedFor {
+	if since.IsZero() || j.c.Now.Sub(since) < j.node.Thresholds.DiskOverused {
 		return
 	}
 	j.find(conditions.Finding{
@@ -273,16 +267,16 @@ func (j *judging) overused() {
 }
 
 func (j *judging) trash() {
-	since := j.latest.TrashSince
-	if since.IsZero() || j.c.Now.Sub(since) < trashFor {
+	since, limits := j.latest.TrashSince, j.node.Thresholds
+	if since.IsZero() || j.c.Now.Sub(since) < limits.DiskTrashFor {
 		return
 	}
 	percent := j.latest.trashPercent()
 	j.find(conditions.Finding{
 		Code: codeTrash, Severity: conditions.Warning, Title: "Much Trash on " + j.node.Name,
-		Message: fmt.Sprintf("%.1f%% of what is used is trash (threshold: %.0f%%), %s, since %s. It is kept for 7 days: look whether it is emptied.",
-			percent, muchTrash, bytesText(float64(j.latest.Trash)), clock(since)),
-		Value: percent, Threshold: muchTrash, Unit: "percent", Since: since,
+		Message: fmt.Sprintf("%.1f%% of what is used is trash (threshold: %.4g%%), %s, since %s. It is kept for 7 days: look whether it is emptied.",
+			percent, limits.DiskTrash, bytesText(float64(j.latest.Trash)), clock(since)),
+		Value: percent, Threshold: limits.DiskTrash, Unit: "percent", Since: since,
 	})
 }
 

@@ -13,13 +13,14 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 )
 
 // judged is what is found and what is not watched at a node, in short lines.
 func (s *scene) judged(change ...func(*conditions.Case)) (found []conditions.Finding, unseen map[string]string) {
 	s.t.Helper()
-	c := conditions.Case{Nodes: []concern.Watched{watched("A")}, Store: s.store, Settings: s.settings, Now: s.now}
+	c := conditions.Case{Nodes: []concern.Watched{s.watched("A")}, Store: s.store, Settings: s.settings, Now: s.now}
 	for _, f := range change {
 		f(&c)
 	}
@@ -99,6 +100,33 @@ func TestConditions(t *testing.T) {
 			}
 			if len(unseen) > 0 {
 				t.Errorf("not watched: %v", unseen)
+			}
+		})
+	}
+	// A node's own thresholds decide, and not those that are preset.
+	for _, c := range []struct {
+		name string
+		own  func(*settings.Thresholds)
+		span time.Duration
+		of   func(age float64) storagenode.DiskSpace
+		want string
+	}{
+		{"9.9 GB of 400 on the disk", func(own *settings.Thresholds) { own.DiskFreeGB = 10 }, week, flat(gbs(400, 300, 9.9)), "disk_out_of_space critical"},
+		{"1.9 % of 10 TB on the disk", func(own *settings.Thresholds) { own.DiskFreePercent = 2 }, week, flat(gbs(10000, 7000, 190)), "disk_out_of_space critical"},
+		{"over-used for 2 hours", func(own *settings.Thresholds) {
+			own.DiskOverused = 2 * time.Hour
+			own.DiskWarning, own.DiskCritical = 100.3, 100.3
+		}, 2 * time.Hour, flat(gbs(1000, 1002, 0)), "disk_overused warning"},
+		{"11 % of trash", func(own *settings.Thresholds) { own.DiskTrash = 10 }, 9 * day, flat(disk(10000, 445, 55, 0)), "disk_trash warning"},
+		{"21 % of trash for 2 days", func(own *settings.Thresholds) { own.DiskTrashFor = 2 * day }, 2 * day, flat(disk(10000, 790, 210, 0)), "disk_trash warning"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t)
+			s.own = c.own
+			s.polls("A", c.span, time.Hour, c.of)
+			found, _ := s.judged()
+			if got := codes(found); got != c.want {
+				t.Errorf("found %q, want %q", got, c.want)
 			}
 		})
 	}

@@ -98,8 +98,8 @@ var metrics = []metric{
 	{name: "allocated_bytes", title: "allocated", of: func(s sums) float64 { return s.allocated }, from: []store.Column{allocatedColumn}, config: bytesConfig("what the operator gives")},
 	{name: "overused_bytes", title: "over-used", of: func(s sums) float64 { return s.overused }, from: []store.Column{overusedColumn}, config: bytesConfig("used beyond what is allocated")},
 	{name: usedPercentMetric, title: "used", of: func(s sums) float64 { return share(s.used, s.allocated) }, from: []store.Column{usedColumn, allocatedColumn}, config: usedPercentConfig},
-	{name: "trash_percent", title: "trash", of: func(s sums) float64 { return share(s.trash, s.used) }, from: []store.Column{trashColumn, usedColumn}, config: func(settings.Thresholds) *data.FieldConfig {
-		config := &data.FieldConfig{Unit: "percent", Description: "of what is used", Thresholds: frames.Thresholds("green", frames.From(muchTrash, "orange"))}
+	{name: "trash_percent", title: "trash", of: func(s sums) float64 { return share(s.trash, s.used) }, from: []store.Column{trashColumn, usedColumn}, config: func(limits settings.Thresholds) *data.FieldConfig {
+		config := &data.FieldConfig{Unit: "percent", Description: "of what is used", Thresholds: frames.Thresholds("green", frames.From(limits.DiskTrash, "orange"))}
 		return config.SetDecimals(1).SetMin(0).SetMax(100)
 	}},
 	{name: growthMetric, title: "growth", of: func(s sums) float64 { return s.growth }, from: []store.Column{growthColumn}, config: growthConfig("of the last 7 days")},

@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// muchTrash is which share of what is used is much trash, in percent.
-	muchTrash = 20.0
 	// overusedMargin is which share of what is allocated may be used beyond it: a node that is
 	// full is a little over, with the last uploads and with what compactions need.
 	overusedMargin = 0.001
@@ -30,7 +28,7 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 		return err
 	}
 	before := read(from, node)
-	latest.keep(before.latest, before.polled, poll)
+	latest.keep(before.latest, before.polled, poll, node.Thresholds.DiskTrash)
 	if latest.Outlook.stale(poll.At) {
 		outlook, failed := look(from, node, polledPieces, poll.At, &point{at: poll.At.UnixMilli(), value: latest.pieces()}, float64(latest.Allocated))
 		if failed == nil {
@@ -42,8 +40,9 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 	return errors.Join(err, putDocument(into, node.StoredAs(name), latest))
 }
 
-// keep takes over what the polls before say: since when, and the forecast.
-func (l *Latest) keep(before Latest, known bool, poll concern.Poll) {
+// keep takes over what the polls before say: since when, and the forecast. muchTrash is in
+// percent of what is used.
+func (l *Latest) keep(before Latest, known bool, poll concern.Poll, muchTrash float64) {
 	l.First, l.At, l.Interval = poll.At, poll.At, poll.Interval
 	if known && !before.First.IsZero() && before.First.Before(poll.At) {
 		l.First = before.First

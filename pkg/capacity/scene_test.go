@@ -38,6 +38,7 @@ type scene struct {
 	settings settings.Settings
 	parser   *storagenode.Parser
 	ears     map[string]concern.Ear
+	own      func(*settings.Thresholds) // the nodes' thresholds; nil leaves them
 }
 
 func newScene(t testing.TB) *scene {
@@ -60,8 +61,16 @@ func named(name string) concern.Node {
 	return concern.Node{Node: settings.Node{Name: name, Thresholds: settings.Default().Thresholds}, History: "history-of-" + name}
 }
 
-func watched(name string) concern.Watched {
-	return concern.Watched{Node: named(name), Since: noon.Add(-30 * day), State: concern.Connected}
+func (s *scene) named(name string) concern.Node {
+	node := named(name)
+	if s.own != nil {
+		s.own(&node.Thresholds)
+	}
+	return node
+}
+
+func (s *scene) watched(name string) concern.Watched {
+	return concern.Watched{Node: s.named(name), Since: noon.Add(-30 * day), State: concern.Connected}
 }
 
 // disk is a node's disk as the API of today says it: pieces, trash and what can be reclaimed of
@@ -86,7 +95,7 @@ func (s *scene) record(name string, poll concern.Poll) {
 	poll.At, poll.Interval = s.now, interval
 	poll.Slot = s.now.Truncate(interval)
 	batch := &store.Batch{}
-	if err := s.concern().Record(named(name), poll, s.store, batch); err != nil {
+	if err := s.concern().Record(s.named(name), poll, s.store, batch); err != nil {
 		s.t.Fatal(err)
 	}
 	if err := s.store.Record(batch); err != nil {
@@ -171,7 +180,7 @@ func (s *scene) asking(queryType string, format concern.Format, metrics []string
 		From:  s.now.Add(-day), To: s.now, Now: s.now, Step: time.Hour, Settings: s.settings, Store: s.store,
 	}
 	for _, name := range nodes {
-		r.Watched = append(r.Watched, watched(name))
+		r.Watched = append(r.Watched, s.watched(name))
 	}
 	return r
 }

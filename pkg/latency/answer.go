@@ -24,7 +24,7 @@ func (a *answer) series(d *durations) *data.Frame {
 			for i, h := range d.groups[g] {
 				values[i] = m.value(h)
 			}
-			config := m.config()
+			config := m.config(thresholds(a.request))
 			config.DisplayNameFromDS = g.title(a.groupBy)
 			if len(a.metrics) > 1 {
 				config.DisplayNameFromDS += " " + m.title
@@ -63,7 +63,7 @@ func (a *answer) instants(d *durations) data.Frames {
 	var result data.Frames
 	all := d.wholes()
 	for _, m := range a.metrics {
-		frame := frames.NewLong(latencyType, m.name, m.config(), a.groupBy...)
+		frame := frames.NewLong(latencyType, m.name, m.config(thresholds(a.request)), a.groupBy...)
 		for _, w := range all {
 			frame.Add(m.value(w.Histogram), w.dimensions(a.groupBy)...)
 		}
@@ -106,7 +106,7 @@ func (a *answer) table(d *durations) *data.Frame {
 		fields = append(fields, frames.Column(column, nil, frames.Each(all, func(w whole) string { return w.label(label) })))
 	}
 	for _, m := range a.metrics {
-		fields = append(fields, frames.Column(m.name, m.config(), frames.Each(all, func(w whole) *float64 {
+		fields = append(fields, frames.Column(m.name, m.config(thresholds(a.request)), frames.Each(all, func(w whole) *float64 {
 			if v := m.value(w.Histogram); v == v {
 				return &v
 			}
@@ -246,7 +246,7 @@ func (a *answer) histogram(d *durations) *data.Frame {
 	for _, w := range all {
 		counts := make([]float64, b.count())
 		b.each(w.Histogram, func(bucket int, count float64) { counts[bucket] += count })
-		config := countConfig()
+		config := countConfig(thresholds(a.request))
 		config.DisplayNameFromDS = w.title(a.groupBy)
 		field := frames.Column("count", config, counts)
 		field.Labels = w.labels(a.groupBy)

@@ -14,7 +14,7 @@ import (
 )
 
 func nodeOf(name string) concern.Node {
-	return concern.Node{Node: settings.Node{Name: name}, History: "history-of-" + name}
+	return concern.Node{Node: settings.Node{Name: name, Thresholds: settings.Default().Thresholds}, History: "history-of-" + name}
 }
 
 // A cell counts as the store's own histogram does.

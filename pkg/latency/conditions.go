@@ -14,14 +14,12 @@ import (
 // codeHigh is the code of the condition.
 const codeHigh = "latency_high"
 
-// From when on the slowest hundredth of the transfers is too slow, and over how much of
-// them that is looked at.
+// Over how many of the transfers it is judged whether the slowest hundredth is too slow. What
+// is too slow the settings say; it is counted when it happens, by what they say then.
 const (
-	infoLimit    = 5 * time.Second
-	warningLimit = 10 * time.Second
-	judgedTime   = 15 * time.Minute
-	judgedLeast  = 20
-	judgedPart   = 0.99
+	judgedTime  = 15 * time.Minute
+	judgedLeast = 20
+	judgedPart  = 0.99
 	// slowLeast is how many must be that slow: of fewer than a hundred transfers the
 	// slowest hundredth is a single one, and one that was slow says nothing of a node.
 	slowLeast = 3
@@ -89,9 +87,9 @@ func judge(ctx context.Context, c conditions.Case, node concern.Watched, into *c
 	if n.count < judgedLeast || !n.reaches(n.slow) {
 		return nil
 	}
-	limit, severity := infoLimit, conditions.Info
+	limit, severity := node.Thresholds.LatencyInfo, conditions.Info
 	if n.reaches(n.verySlow) {
-		limit, severity = warningLimit, conditions.Warning
+		limit, severity = node.Thresholds.LatencyWarning, conditions.Warning
 	}
 	p99, err := recent(ctx, c, node, source)
 	if err != nil {
@@ -101,7 +99,7 @@ func judge(ctx context.Context, c conditions.Case, node concern.Watched, into *c
 	into.Findings = append(into.Findings, conditions.Finding{
 		Code: codeHigh, History: node.History, Severity: severity,
 		Title: "Slow Transfers on " + node.Name,
-		Message: fmt.Sprintf("The slowest hundredth of %d successful transfers in 15 minutes took %.1f seconds or longer (threshold: %.0f s). Check the load and the health of the disk.",
+		Message: fmt.Sprintf("The slowest hundredth of %d successful transfers in 15 minutes took %.1f seconds or longer (threshold: %.4g s). Check the load and the health of the disk.",
 			n.count, p99, limit.Seconds()),
 		Value: p99, Threshold: limit.Seconds(), Unit: "s",
 	})

@@ -71,6 +71,31 @@ func TestSlowTransfersAreRaised(t *testing.T) {
 	}
 }
 
+// A node's own thresholds decide from then on.
+func TestThresholdsOfTheNodesOwn(t *testing.T) {
+	for took, want := range map[time.Duration]conditions.Severity{
+		1900 * time.Millisecond: conditions.OK, 2 * time.Second: conditions.Info, 2900 * time.Millisecond: conditions.Info, 3 * time.Second: conditions.Warning,
+	} {
+		s, node := newStore(t), nodeNamed("A")
+		node.Thresholds.LatencyInfo, node.Thresholds.LatencyWarning = 2*time.Second, 3*time.Second
+		var all []transfer
+		for i := range 20 {
+			x := get(time.Minute+time.Duration(i)*time.Millisecond, took)
+			x.piece = string(rune('A' + i))
+			all = append(all, x)
+		}
+		hear(t, s, node, 50, eventsOf(all...)...)
+		verdict := judged(t, s, concern.Watched{Node: node, Evidence: seeing()})
+		got := conditions.OK
+		for _, f := range verdict.Findings {
+			got = f.Severity
+		}
+		if got != want {
+			t.Errorf("%s: %v, want %v; %+v", took, got, want, verdict)
+		}
+	}
+}
+
 // The debug port's figures are judged as the log's are.
 func TestSlowTransfersOfTheDebugPort(t *testing.T) {
 	s, node := newStore(t), nodeNamed("A")

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -60,11 +61,11 @@ func (n *numbers) add(other numbers) {
 }
 
 // note counts a duration.
-func (n *numbers) note(took time.Duration) {
+func (n *numbers) note(took time.Duration, limits settings.Thresholds) {
 	n.count++
-	if took >= infoLimit {
+	if took >= limits.LatencyInfo {
 		n.slow++
-		if took >= warningLimit {
+		if took >= limits.LatencyWarning {
 			n.verySlow++
 		}
 	}
@@ -129,7 +130,7 @@ func (e *ear) Hear(event *storagenode.Event) {
 
 func (e *ear) count(event *storagenode.Event, took time.Duration, fine bool) {
 	m := e.minuteOf(event.Time)
-	m.note(took)
+	m.note(took, e.node.Thresholds)
 	if !fine {
 		m.coarse++
 	}

@@ -71,8 +71,8 @@ const (
 	polledColumn = "polled" // histogram: from the debug port
 
 	countColumn    = "count"     // of a source: successful transfers
-	slowColumn     = "slow"      // of a source: those of them that took infoLimit or longer
-	verySlowColumn = "very_slow" // of a source: those that took warningLimit or longer
+	slowColumn     = "slow"      // of a source: those of them that took as long as the limit of an info or longer
+	verySlowColumn = "very_slow" // of a source: those that took as long as that of a warning
 
 	coarseColumn  = "coarse"  // those of the log that are of whole seconds
 	droppedColumn = "dropped" // starts that were forgotten before their end came

@@ -6,6 +6,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
@@ -14,7 +15,7 @@ type metric struct {
 	name   string
 	title  string // for people
 	of     func(h *store.Histogram) float64
-	config func() *data.FieldConfig
+	config func(settings.Thresholds) *data.FieldConfig
 }
 
 var metrics = []metric{
@@ -49,19 +50,19 @@ func (m metric) value(h *store.Histogram) float64 {
 	return m.of(h)
 }
 
-func countConfig() *data.FieldConfig {
+func countConfig(settings.Thresholds) *data.FieldConfig {
 	config := &data.FieldConfig{Unit: "short"}
 	return config.SetDecimals(0).SetMin(0)
 }
 
-func secondsConfig() *data.FieldConfig {
+func secondsConfig(settings.Thresholds) *data.FieldConfig {
 	config := &data.FieldConfig{Unit: "s"}
 	return config.SetMin(0)
 }
 
 // slowConfig has the limits of the condition.
-func slowConfig() *data.FieldConfig {
-	config := secondsConfig()
-	config.Thresholds = frames.Thresholds("green", frames.From(infoLimit.Seconds(), "yellow"), frames.From(warningLimit.Seconds(), "red"))
+func slowConfig(limits settings.Thresholds) *data.FieldConfig {
+	config := secondsConfig(limits)
+	config.Thresholds = frames.Thresholds("green", frames.From(limits.LatencyInfo.Seconds(), "yellow"), frames.From(limits.LatencyWarning.Seconds(), "red"))
 	return config
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -79,7 +80,7 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 		}
 	}
 	if len(histograms) > 0 {
-		samples := numbersOf(histograms).samples(polledColumn)
+		samples := numbersOf(histograms, node.Thresholds).samples(polledColumn)
 		at := poll.At.Truncate(time.Minute).UnixMilli()
 		into.AddHistograms(node.StoredAs(name), at, histograms...)
 		into.Add(node.StoredAs(name), at, samples...)
@@ -96,12 +97,12 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 }
 
 // numbersOf counts what histograms hold.
-func numbersOf(all []store.HistogramSample) *numbers {
+func numbersOf(all []store.HistogramSample, limits settings.Thresholds) *numbers {
 	n := &numbers{}
 	for _, h := range all {
 		n.count += int64(h.Histogram.Count())
-		n.slow += atLeast(h.Histogram, infoLimit)
-		n.verySlow += atLeast(h.Histogram, warningLimit)
+		n.slow += atLeast(h.Histogram, limits.LatencyInfo)
+		n.verySlow += atLeast(h.Histogram, limits.LatencyWarning)
 	}
 	return n
 }

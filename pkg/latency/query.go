@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 )
 
@@ -100,6 +101,15 @@ type answer struct {
 	actions    concern.Selector
 	groupBy    []string
 	metrics    []metric
+}
+
+// thresholds are those of the node where there is one, else of the data source: what answers of
+// many nodes is one field.
+func thresholds(request concern.Request) settings.Thresholds {
+	if len(request.Watched) == 1 {
+		return request.Watched[0].Thresholds
+	}
+	return request.Settings.Thresholds
 }
 
 func newAnswer(request concern.Request) (*answer, error) {

@@ -88,7 +88,7 @@ func answerSlow(request concern.Request) (data.Frames, error) {
 			}
 			return &r.Size
 		})),
-		frames.Column("duration_seconds", slowConfig(), frames.Each(rows, func(r row) float64 { return r.Took.Seconds() })),
+		frames.Column("duration_seconds", slowConfig(thresholds(request)), frames.Each(rows, func(r row) float64 { return r.Took.Seconds() })),
 		text("piece_id", func(r row) string { return r.Piece }),
 		frames.Column("whole_seconds", nil, frames.Each(rows, func(r row) bool { return !r.Fine })),
 	)

@@ -15,6 +15,7 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/presence"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
 
 func TestConditions(t *testing.T) {
@@ -89,6 +90,49 @@ func onceEach(t *testing.T, verdict conditions.Verdict) {
 		if u.Why == "" {
 			t.Errorf("%s is not watched without a reason", u.Code)
 		}
+	}
+}
+
+// A node's own thresholds decide, and not those that are preset.
+func TestThresholdsOfTheNodesOwn(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		nodes   []string
+		own     func(*settings.Thresholds)
+		happens func(s *scene)
+		preset  string // what is raised by the preset ones
+		want    string
+	}{
+		{"stopped for 9 minutes", nil, func(own *settings.Thresholds) { own.NodeStopped = 9 * minute }, func(s *scene) { first(s).dies(); s.pass(9 * minute) },
+			"", "node_stopped critical"},
+		{"2 starts", nil, func(own *settings.Thresholds) { own.RestartLoopStarts = 2 }, func(s *scene) { s.restarts(0, minute) },
+			"", "restart_loop critical"},
+		{"3 starts in 20 minutes", nil, func(own *settings.Thresholds) { own.RestartLoop = 20 * minute }, func(s *scene) { s.restarts(0, 10*minute, 10*minute) },
+			"", "restart_loop critical"},
+		{"the API fails for 9 minutes", nil, func(own *settings.Thresholds) { own.APISlowInfo = 10 * minute }, func(s *scene) { first(s).apiDown(); s.pass(9 * minute) },
+			"api_slow info", ""},
+		{"the API fails for an hour", nil, func(own *settings.Thresholds) { own.APISlowWarning = hour }, func(s *scene) { first(s).apiDown(); s.pass(hour) },
+			"api_slow info", "api_slow warning"},
+		{"QUIC misconfigured for 12 hours", nil, func(own *settings.Thresholds) { own.QUICBroken = 12 * hour }, func(s *scene) { s.quic(12 * hour) },
+			"", "quic info"},
+		{"older than another for 10 days", []string{"Alpha", "Beta"}, func(own *settings.Thresholds) { own.VersionBehind = 10 * day }, func(s *scene) { s.mateUpdates(10 * day) },
+			"", "Alpha version_outdated info"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for own, want := range map[bool]string{false: c.preset, true: c.want} {
+				s := newScene(t, c.nodes...)
+				if own {
+					for _, a := range s.nodes {
+						c.own(&a.Thresholds)
+					}
+				}
+				c.happens(s)
+				if got := s.told(s.judge()); got != want {
+					t.Errorf("with thresholds of its own (%t), raised %q, want %q", own, got, want)
+				}
+			}
+		})
 	}
 }
 

@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	quicBrokenAfter = 24 * time.Hour
-	quicLeastPolls  = 3
-	freshContact    = 2 * time.Hour // a satellite pings each hour
+	quicLeastPolls = 3
+	freshContact   = 2 * time.Hour // a satellite pings each hour
 
 	// failedPings is how often a ping has to fail: one time is nothing.
 	failedPings = 2
@@ -87,16 +86,16 @@ func (s *subject) judgeQUIC(*bench) (*conditions.Finding, string) {
 	}
 	p := &s.polled
 	lasted := p.At.Sub(p.QUICSince)
-	if p.QUICSince.IsZero() || p.QUICPolls < quicLeastPolls || lasted < quicBrokenAfter {
+	if p.QUICSince.IsZero() || p.QUICPolls < quicLeastPolls || lasted < s.Thresholds.QUICBroken {
 		return nil, ""
 	}
 	if p.At.Sub(p.LastPinged) > freshContact {
 		return nil, "no satellite has reached the node for " + lasting(freshContact) + ", so that it may be more than QUIC"
 	}
 	return &conditions.Finding{
-		Severity: conditions.Info, Value: lasted.Seconds(), Threshold: quicBrokenAfter.Seconds(), Unit: "s", Since: p.QUICSince,
+		Severity: conditions.Info, Value: lasted.Seconds(), Threshold: s.Thresholds.QUICBroken.Seconds(), Unit: "s", Since: p.QUICSince,
 		Message: fmt.Sprintf("QUIC of node %s has been misconfigured at each of %d polls for %s (threshold: %s), while satellites reach it over TCP. Forward the node's port for UDP, too.",
-			s.Name, p.QUICPolls, lasting(lasted), lasting(quicBrokenAfter)),
+			s.Name, p.QUICPolls, lasting(lasted), lasting(s.Thresholds.QUICBroken)),
 	}, ""
 }
 

@@ -15,9 +15,6 @@ const (
 	startHold = 30 * time.Minute
 	// quietLog is how long a log may pause and still count as moving.
 	quietLog = 5 * time.Minute
-	// apiSlowInfo and apiSlowWarning are for how long the API of a running node may fail.
-	apiSlowInfo    = 5 * time.Minute
-	apiSlowWarning = 6 * time.Hour
 	// contactEnd is after how long without contact satellites disqualify a node.
 	contactEnd = 30 * 24 * time.Hour
 )
@@ -176,16 +173,16 @@ func (s *subject) judgeAPI(*bench) (*conditions.Finding, string) {
 	failing := s.now.Sub(since)
 	// It moves where it moved since, and not so long ago that the node may be gone.
 	moves := line.After(since) && s.now.Sub(line) < s.Thresholds.UnreachableWarning
-	if !moves || failing < apiSlowInfo {
+	if !moves || failing < s.Thresholds.APISlowInfo {
 		return nil, ""
 	}
 	if s.now.Sub(s.lastStart()) < startHold {
 		// It has not answered: what was raised before the start is not over.
 		return nil, fmt.Sprintf("the node started less than %s ago, and its API has not answered since", lasting(startHold))
 	}
-	found := &conditions.Finding{Severity: conditions.Info, Value: failing.Seconds(), Threshold: apiSlowInfo.Seconds(), Unit: "s", Since: since}
-	if failing >= apiSlowWarning {
-		found.Severity, found.Threshold = conditions.Warning, apiSlowWarning.Seconds()
+	found := &conditions.Finding{Severity: conditions.Info, Value: failing.Seconds(), Threshold: s.Thresholds.APISlowInfo.Seconds(), Unit: "s", Since: since}
+	if failing >= s.Thresholds.APISlowWarning {
+		found.Severity, found.Threshold = conditions.Warning, s.Thresholds.APISlowWarning.Seconds()
 	}
 	found.Message = fmt.Sprintf("The API of node %s has not answered for %s, since %s (threshold: %s), but the node runs: its log had a line at %s. %sScores, contact and disk are not seen meanwhile. "+
 		"Look at the load of the disk; where the connection is refused, at console.address and the API address in the settings.",

@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// stoppedAfter is how long a node that ended itself may be away.
-	stoppedAfter = 10 * time.Minute
 	// orderlyStop is how long after a signal a FATAL line belongs to the stop.
 	orderlyStop = 2 * time.Minute
 	// aliveAfter is how long after a FATAL line an answer or a transfer shows that the node
@@ -19,12 +17,11 @@ const (
 	// recently is for how long a start counts more than whether the log can be read.
 	recently = 24 * time.Hour
 
-	loopStarts = 3
-	loopWithin = 15 * time.Minute
+	// loopClears is at least as long as the starts of a loop are apart.
 	loopClears = time.Hour
+	// sameStart is how far what a poll and what the log say of one start are apart.
+	sameStart = 15 * time.Minute
 
-	// matesNewer is how long another node may run a newer version.
-	matesNewer = 30 * 24 * time.Hour
 	// refusedFor is how long a line about the version counts: the node looks at it each
 	// quarter of an hour.
 	refusedFor = time.Hour
@@ -57,7 +54,8 @@ func (s *subject) judgeStopped(b *bench) (*conditions.Finding, string) {
 		}
 		end = mended
 	}
-	if end.Sub(death.First) < stoppedAfter {
+	limit := s.Thresholds.NodeStopped
+	if end.Sub(death.First) < limit {
 		return nil, ""
 	}
 	again := ""
@@ -70,10 +68,10 @@ func (s *subject) judgeStopped(b *bench) (*conditions.Finding, string) {
 	}
 	down := s.now.Sub(death.First)
 	return &conditions.Finding{
-		Severity: conditions.Critical, Value: down.Seconds(), Threshold: stoppedAfter.Seconds(), Unit: "s", Since: death.First,
+		Severity: conditions.Critical, Value: down.Seconds(), Threshold: limit.Seconds(), Unit: "s", Since: death.First,
 		Message: fmt.Sprintf("Node %s stopped itself %s ago, at %s%s, %s (threshold: %s). Its last words: %s Mend that and start the node. "+
 			"Downtime lowers the online score; after 30 days without contact satellites disqualify a node.",
-			s.Name, lasting(down), moment(death.First), again, state, lasting(stoppedAfter), sentence(death.Reason)),
+			s.Name, lasting(down), moment(death.First), again, state, lasting(limit), sentence(death.Reason)),
 	}, ""
 }
 
@@ -102,7 +100,7 @@ func (s *subject) lastDeath() (d death, mended time.Time, ends bool) {
 
 // judgeRestartLoop is of a node that starts again and again.
 func (s *subject) judgeRestartLoop(*bench) (*conditions.Finding, string) {
-	starts := s.starts()
+	starts, loopStarts, loopWithin := s.starts(), s.Thresholds.RestartLoopStarts, s.Thresholds.RestartLoop
 	final := last(starts)
 	if len(starts) < loopStarts || s.now.Sub(final) >= loopClears {
 		return nil, s.unseenStarts()
@@ -127,7 +125,7 @@ func (s *subject) judgeRestartLoop(*bench) (*conditions.Finding, string) {
 	}
 	first := starts[len(starts)-recent]
 	return &conditions.Finding{
-		Severity: conditions.Critical, Value: float64(recent), Threshold: loopStarts, Unit: "short", Since: first, Last: final,
+		Severity: conditions.Critical, Value: float64(recent), Threshold: float64(loopStarts), Unit: "short", Since: first, Last: final,
 		Message: fmt.Sprintf("Node %s started %d times from %s to %s (threshold: %d starts in %s). %sLook at the end of the log before each start, and at the memory that the machine has left.",
 			s.Name, recent, moment(first), moment(final), loopStarts, lasting(loopWithin), why),
 	}, ""
@@ -135,7 +133,7 @@ func (s *subject) judgeRestartLoop(*bench) (*conditions.Finding, string) {
 
 // starts are the node's, from the log where that shows them, else as polls noticed them.
 func (s *subject) starts() []time.Time {
-	if len(s.heard.Starts) > 0 && !last(s.polled.Starts).After(last(s.heard.Starts).Add(loopWithin)) {
+	if len(s.heard.Starts) > 0 && !last(s.polled.Starts).After(last(s.heard.Starts).Add(sameStart)) {
 		return s.heard.Starts
 	}
 	return s.polled.Starts
@@ -169,13 +167,14 @@ func (s *subject) judgeVersion(b *bench) (*conditions.Finding, string) {
 		return s.belowMinimum(running.String(), minimum.String(), max(behind, 1)), ""
 	}
 	mate, since := b.newer(s, running)
-	if mate == nil || s.now.Sub(since) < matesNewer {
+	limit := s.Thresholds.VersionBehind
+	if mate == nil || s.now.Sub(since) < limit {
 		return nil, ""
 	}
 	return &conditions.Finding{
-		Severity: conditions.Info, Value: s.now.Sub(since).Seconds(), Threshold: matesNewer.Seconds(), Unit: "s", Since: since,
+		Severity: conditions.Info, Value: s.now.Sub(since).Seconds(), Threshold: limit.Seconds(), Unit: "s", Since: since,
 		Message: fmt.Sprintf("Node %s runs version %s. Other nodes have run a newer one for %s (threshold: %s): %s runs %s. See why this node's updater does not update it.",
-			s.Name, running, lasting(s.now.Sub(since)), lasting(matesNewer), mate.Name, mate.polled.version()),
+			s.Name, running, lasting(s.now.Sub(since)), lasting(limit), mate.Name, mate.polled.version()),
 	}, ""
 }
 

@@ -247,16 +247,37 @@ datasources:
         downtimeLeftDays: 3
         auditSlowSeconds: 60
         auditsFailedCritical: 3
+        auditsCanceledPercent: 30
+        auditsCanceledTimes: 3
+        auditsCanceledLeast: 20
         unreachableWarningMinutes: 20
         unreachableCriticalMinutes: 60
         noContactWarningHours: 3
         noContactCriticalHours: 12
+        nodeStoppedMinutes: 10
+        restartLoopStarts: 3
+        restartLoopMinutes: 15
+        apiSlowInfoMinutes: 5
+        apiSlowWarningMinutes: 360
+        quicHours: 24
+        versionBehindDays: 30
         logSilentMinutes: 30
         noTrafficHours: 2
         uploadRejectedPercent: 10
+        uploadRejectedWarningPercent: 50
+        uploadRejectedLeast: 100
+        ordersWarningHours: 24
+        ordersCriticalHours: 40
+        latencyInfoSeconds: 5
+        latencyWarningSeconds: 10
         clockSkewSeconds: 10
         diskWarningPercent: 80
         diskCriticalPercent: 95
+        diskFreeGB: 5
+        diskFreePercent: 1
+        diskOverusedHours: 24
+        diskTrashPercent: 20
+        diskTrashDays: 8
       idleStopDays: 30
       memoryLimitMiB: 512
       backfillHours: 24

@@ -8,6 +8,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -166,18 +167,12 @@ func (j *judging) slow(blind, mend string) error {
 	return j.canceledOften()
 }
 
-// When so many audits of an hour are canceled that the satellites may be giving up.
-const (
-	enoughAudits     = 20
-	canceledShare    = 0.3
-	canceledMultiple = 3 // of the week's share
-)
-
-// canceledOften judges the hours that ended in the last 6 hours.
+// canceledOften judges the hours that ended in the last 6 hours: whether so many audits were
+// canceled that the satellites may be giving up.
 func (j *judging) canceledOften() error {
-	now := j.c.Now
+	now, limits := j.c.Now, j.node.Thresholds
 	recent, err := j.audited(now.Add(-slowLasts-time.Hour), now)
-	if err != nil || !slices.ContainsFunc(recent.times, func(at int64) bool { return recent.hour(at).often() }) {
+	if err != nil || !slices.ContainsFunc(recent.times, func(at int64) bool { return recent.hour(at).often(limits) }) {
 		return err // as nearly always: the week need not be read
 	}
 	week, err := j.audited(now.Add(-7*24*time.Hour-slowLasts), now)
@@ -188,15 +183,15 @@ func (j *judging) canceledOften() error {
 	for i := len(slots) - 1; i >= 0; i-- {
 		ends := time.UnixMilli(slots[i]).Add(auditSlot)
 		hour := week.hour(slots[i])
-		if !hour.often() || now.Sub(ends) >= slowLasts {
+		if !hour.often(limits) || now.Sub(ends) >= slowLasts {
 			continue
 		}
 		usual := week.between(ends.Add(-7*24*time.Hour).UnixMilli(), ends.Add(-time.Hour).UnixMilli())
-		if usual.ended < enoughAudits {
+		if usual.ended < float64(limits.AuditsCanceledLeast) {
 			j.unseen("many audits are canceled, but how many usually are is not known yet; log.level: debug would show which are slow", codeAuditSlow)
 			return nil
 		}
-		if hour.share() < canceledMultiple*usual.share() {
+		if hour.share() < limits.AuditsCanceledTimes*usual.share() {
 			continue
 		}
 		if ends.After(now) {
@@ -206,7 +201,7 @@ func (j *judging) canceledOften() error {
 			Code: codeAuditSlow, Severity: conditions.Warning, Title: "Audits Are Canceled on " + j.node.Name,
 			Message: fmt.Sprintf("%.0f of %.0f audits of node %s were canceled in the hour until %s (%.0f%%, usually %.0f%%): the satellites may be giving up on slow answers. Check the load and the health of the disk; log.level: debug would show which are slow.",
 				hour.canceled, hour.ended, j.node.Name, clock(ends), 100*hour.share(), 100*usual.share()),
-			Value: 100 * hour.share(), Threshold: 100 * canceledShare, Unit: "percent",
+			Value: 100 * hour.share(), Threshold: limits.AuditsCanceled, Unit: "percent",
 			Since: time.UnixMilli(slots[i]).UTC(), Last: time.UnixMilli(slots[i]).UTC(),
 		})
 		return nil
@@ -231,7 +226,9 @@ func (c counted) share() float64 {
 }
 
 // often says whether there were enough of them, and many were canceled.
-func (c counted) often() bool { return c.ended >= enoughAudits && c.share() >= canceledShare }
+func (c counted) often(limits settings.Thresholds) bool {
+	return c.ended >= float64(limits.AuditsCanceledLeast) && 100*c.share() >= limits.AuditsCanceled
+}
 
 // hour is the hour that a slot ends.
 func (a auditCounts) hour(slot int64) counted {

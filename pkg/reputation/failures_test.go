@@ -460,6 +460,21 @@ func TestManyCanceledAudits(t *testing.T) {
 		{"19 audits", func(b *bench) { usually(b, 7*day, 1); audits(b, b.now, 19, 19) }, ""},
 		{"less than 3 times the usual", func(b *bench) { usually(b, 7*day, 5); audits(b, b.now, 20, 14) }, ""},
 		{"3 times the usual", func(b *bench) { usually(b, 7*day, 5); audits(b, b.now, 20, 15) }, "audit_slow warning"},
+		{"20 %, where the node's own settings take that for many", func(b *bench) {
+			b.node.Thresholds.AuditsCanceled = 20
+			usually(b, 7*day, 1)
+			audits(b, b.now, 20, 4)
+		}, "audit_slow warning"},
+		{"twice the usual, where the node's own settings take that for many", func(b *bench) {
+			b.node.Thresholds.AuditsCanceledTimes = 2
+			usually(b, 7*day, 5)
+			audits(b, b.now, 20, 10)
+		}, "audit_slow warning"},
+		{"10 audits, where the node's own settings take them for enough", func(b *bench) {
+			b.node.Thresholds.AuditsCanceledLeast = 10
+			usually(b, 7*day, 1)
+			audits(b, b.now, 10, 10)
+		}, "audit_slow warning"},
 		{"what is usual is not known", func(b *bench) { audits(b, b.now, 20, 20) }, ""},
 		{"just less than 6 hours ago", func(b *bench) {
 			usually(b, 7*day, 1)

@@ -25,11 +25,15 @@ func TestMarshalledForm(t *testing.T) {
 		`{"name":"R","api":"http://h:1","debug":"http://h:2","key":"r","retired":true,"maintenanceUntil":"2026-12-01T00:00:00Z","mutedSatellites":{"us1":"left"},"thresholds":{"suspensionCritical":0,"auditsFailedCritical":4,"noTrafficHours":1.5}}],` +
 		`"apiPort":14002,"interactiveTimeoutSeconds":10,"backgroundTimeoutSeconds":90,"allowRemoteApi":true,` +
 		`"pollIntervals":{"statusSeconds":300,"scoresSeconds":300,"payoutsSeconds":3600},` +
-		`"thresholds":{"auditWarning":85,"auditCritical":70,"suspensionCritical":60,"onlineWarning":95,` +
-		`"auditRiskWarning":99.5,"auditRiskFalling":98,"auditRiskCritical":97,"suspensionRiskWarning":95,"suspensionRiskCritical":80,"onlineRiskCritical":70,` +
-		`"downtimeLeftDays":3,"auditSlowSeconds":60,"auditsFailedCritical":3,"unreachableWarningMinutes":20,"unreachableCriticalMinutes":60,` +
-		`"noContactWarningHours":3,"noContactCriticalHours":12,"logSilentMinutes":30,"noTrafficHours":2,"uploadRejectedPercent":10,"clockSkewSeconds":10,` +
-		`"diskWarningPercent":80,"diskCriticalPercent":95},"idleStopDays":30,"memoryLimitMiB":512,"backfillHours":-1,` +
+		`"thresholds":{"auditWarning":85,"auditCritical":70,"suspensionCritical":60,"onlineWarning":95,"auditRiskWarning":99.5,"auditRiskFalling":98,"auditRiskCritical":97,` +
+		`"suspensionRiskWarning":95,"suspensionRiskCritical":80,"onlineRiskCritical":70,"downtimeLeftDays":3,"auditSlowSeconds":60,"auditsFailedCritical":3,` +
+		`"auditsCanceledPercent":30,"auditsCanceledTimes":3,"auditsCanceledLeast":20,"unreachableWarningMinutes":20,"unreachableCriticalMinutes":60,` +
+		`"noContactWarningHours":3,"noContactCriticalHours":12,"nodeStoppedMinutes":10,"restartLoopStarts":3,"restartLoopMinutes":15,"apiSlowInfoMinutes":5,` +
+		`"apiSlowWarningMinutes":360,"quicHours":24,"versionBehindDays":30,"logSilentMinutes":30,"noTrafficHours":2,"uploadRejectedPercent":10,` +
+		`"uploadRejectedWarningPercent":50,"uploadRejectedLeast":100,"ordersWarningHours":24,"ordersCriticalHours":40,"latencyInfoSeconds":5,` +
+		`"latencyWarningSeconds":10,"clockSkewSeconds":10,"diskWarningPercent":80,"diskCriticalPercent":95,"diskFreeGB":5,"diskFreePercent":1,` +
+		`"diskOverusedHours":24,"diskTrashPercent":20,"diskTrashDays":8},` +
+		`"idleStopDays":30,"memoryLimitMiB":512,"backfillHours":-1,` +
 		`"retention":{"rawDays":30,"rollupDays":400,"minuteHours":48,"tenMinuteDays":14,"hourDays":400,"sizeDays":30,"eventDays":400},` +
 		`"store":{"maxFutureMinutes":60,"maxPastDays":0,"flushMilliseconds":1000,"sealMinutes":60},"alerts":{"flappingMinutes":5,"heartbeatUrl":"https://h"}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
@@ -81,7 +85,16 @@ func randomSettings(r *rand.Rand) settings.Settings {
 			UnreachableWarning: lasting(time.Minute, 7*day), NoContactWarning: lasting(time.Hour/4, 30*day),
 			LogSilent: lasting(time.Minute, 7*day), NoTraffic: lasting(time.Hour/4, 30*day), UploadRejected: upTo(100),
 			ClockSkew: lasting(time.Second, time.Hour), DiskWarning: upTo(100),
+			AuditsCanceled: upTo(100), AuditsCanceledTimes: percent(1, 100), AuditsCanceledLeast: between(1, 10000),
+			NodeStopped: lasting(time.Minute, 7*day), RestartLoopStarts: between(2, 15), RestartLoop: lasting(time.Minute, time.Hour),
+			APISlowInfo: lasting(time.Minute, 7*day), QUICBroken: lasting(time.Hour, 30*day), VersionBehind: lasting(day, 365*day),
+			UploadRejectedWarning: upTo(100), UploadRejectedLeast: between(0, 1000000),
+			OrdersWarning: lasting(time.Hour, 10*day), LatencyInfo: lasting(time.Second, 600*time.Second),
+			DiskFreeGB: upTo(1000), DiskFreePercent: upTo(100), DiskOverused: lasting(time.Hour, 30*day),
+			DiskTrash: upTo(100), DiskTrashFor: lasting(day, 90*day),
 		}
+		t.APISlowWarning, t.OrdersCritical = lasting(t.APISlowInfo, 7*day), lasting(t.OrdersWarning, 10*day)
+		t.LatencyWarning = lasting(t.LatencyInfo, 600*time.Second)
 		t.AuditCritical, t.AuditRiskFalling = upTo(t.AuditWarning), upTo(t.AuditRiskWarning)
 		t.AuditRiskCritical, t.SuspensionRiskCritical = upTo(t.AuditRiskFalling), upTo(t.SuspensionRiskWarning)
 		t.UnreachableCritical, t.NoContactCritical = lasting(t.UnreachableWarning, 7*day), lasting(t.NoContactWarning, 30*day)

@@ -21,8 +21,13 @@ var defaultThresholds = settings.Thresholds{
 	DowntimeLeft: 72 * time.Hour, AuditSlow: time.Minute, AuditsFailedCritical: 3,
 	UnreachableWarning: 20 * time.Minute, UnreachableCritical: time.Hour,
 	NoContactWarning: 3 * time.Hour, NoContactCritical: 12 * time.Hour,
-	LogSilent: 30 * time.Minute, NoTraffic: 2 * time.Hour, UploadRejected: 10, ClockSkew: 10 * time.Second,
-	DiskWarning: 80, DiskCritical: 95,
+	AuditsCanceled: 30, AuditsCanceledTimes: 3, AuditsCanceledLeast: 20,
+	NodeStopped: 10 * time.Minute, RestartLoopStarts: 3, RestartLoop: 15 * time.Minute,
+	APISlowInfo: 5 * time.Minute, APISlowWarning: 6 * time.Hour, QUICBroken: day, VersionBehind: 30 * day,
+	LogSilent: 30 * time.Minute, NoTraffic: 2 * time.Hour, ClockSkew: 10 * time.Second,
+	UploadRejected: 10, UploadRejectedWarning: 50, UploadRejectedLeast: 100,
+	OrdersWarning: day, OrdersCritical: 40 * time.Hour, LatencyInfo: 5 * time.Second, LatencyWarning: 10 * time.Second,
+	DiskWarning: 80, DiskCritical: 95, DiskFreeGB: 5, DiskFreePercent: 1, DiskOverused: day, DiskTrash: 20, DiskTrashFor: 8 * day,
 }
 
 const day = 24 * time.Hour

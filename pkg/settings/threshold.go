@@ -30,6 +30,12 @@ type Thresholds struct {
 	AuditSlow time.Duration
 	// AuditsFailedCritical is how many failed audits in an hour are critical.
 	AuditsFailedCritical int
+	// AuditsCanceled is which share of an hour's audits may be canceled, in
+	// percent, where there are AuditsCanceledLeast of them and it is not less
+	// than AuditsCanceledTimes as many as usual.
+	AuditsCanceled      float64
+	AuditsCanceledTimes float64
+	AuditsCanceledLeast int
 
 	// Unreachable is for how long the node has not answered, NoContact for how
 	// long its satellites have not reached it.
@@ -38,13 +44,47 @@ type Thresholds struct {
 	NoContactWarning    time.Duration
 	NoContactCritical   time.Duration
 
-	LogSilent      time.Duration // the log may go without a line
-	NoTraffic      time.Duration // the node may go without a piece
-	UploadRejected float64       // percent of the uploads
-	ClockSkew      time.Duration // between the node's machine and this one
+	// NodeStopped is how long a node that ended itself may be away.
+	NodeStopped time.Duration
+	// RestartLoopStarts within RestartLoop are one too many.
+	RestartLoopStarts int
+	RestartLoop       time.Duration
+
+	APISlowInfo    time.Duration // its API may fail while the node runs
+	APISlowWarning time.Duration
+	QUICBroken     time.Duration // QUIC may be misconfigured
+	VersionBehind  time.Duration // another node may run a newer version
+
+	LogSilent time.Duration // the log may go without a line
+	NoTraffic time.Duration // the node may go without a piece
+	ClockSkew time.Duration // between the node's machine and this one
+
+	// UploadRejected is which share of an hour's uploads may be rejected, in
+	// percent, where more than UploadRejectedLeast are. UploadRejectedWarning is
+	// the share that is too much for hours.
+	UploadRejected        float64
+	UploadRejectedWarning float64
+	UploadRejectedLeast   int
+
+	// Orders are for how long those of a satellite may not be settled.
+	OrdersWarning  time.Duration
+	OrdersCritical time.Duration
+
+	// Latency is how long the slowest hundredth of the transfers may take.
+	LatencyInfo    time.Duration
+	LatencyWarning time.Duration
 
 	DiskWarning  float64 // percent of the allocated space
 	DiskCritical float64
+	// DiskFree is how little may be free on the disk: so much, or DiskFreePercent
+	// of what is allocated if that is more.
+	DiskFreeGB      float64
+	DiskFreePercent float64
+	DiskOverused    time.Duration // more may be used than is allocated
+	// DiskTrash is which share of what is used may be trash, in percent, for
+	// DiskTrashFor.
+	DiskTrash    float64
+	DiskTrashFor time.Duration
 }
 
 // threshold is what is known about one of the Thresholds.
@@ -77,20 +117,45 @@ var thresholds = []threshold{
 	lasting("downtimeLeftDays", day, 0, 30, 3, "", func(t *Thresholds) *time.Duration { return &t.DowntimeLeft }),
 	lasting("auditSlowSeconds", time.Second, 5, 600, 60, "", func(t *Thresholds) *time.Duration { return &t.AuditSlow }),
 	counted("auditsFailedCritical", 1, 100, 3, func(t *Thresholds) *int { return &t.AuditsFailedCritical }),
+	percent("auditsCanceledPercent", 30, "", func(t *Thresholds) *float64 { return &t.AuditsCanceled }),
+	number("auditsCanceledTimes", 1, 100, 3, func(t *Thresholds) *float64 { return &t.AuditsCanceledTimes }),
+	counted("auditsCanceledLeast", 1, 10000, 20, func(t *Thresholds) *int { return &t.AuditsCanceledLeast }),
 	lasting("unreachableWarningMinutes", time.Minute, 1, 10080, 20, "unreachableCriticalMinutes", func(t *Thresholds) *time.Duration { return &t.UnreachableWarning }),
 	lasting("unreachableCriticalMinutes", time.Minute, 1, 10080, 60, "", func(t *Thresholds) *time.Duration { return &t.UnreachableCritical }),
 	lasting("noContactWarningHours", time.Hour, 0.25, 720, 3, "noContactCriticalHours", func(t *Thresholds) *time.Duration { return &t.NoContactWarning }),
 	lasting("noContactCriticalHours", time.Hour, 0.25, 720, 12, "", func(t *Thresholds) *time.Duration { return &t.NoContactCritical }),
+	lasting("nodeStoppedMinutes", time.Minute, 1, 10080, 10, "", func(t *Thresholds) *time.Duration { return &t.NodeStopped }),
+	counted("restartLoopStarts", 2, 15, 3, func(t *Thresholds) *int { return &t.RestartLoopStarts }),
+	lasting("restartLoopMinutes", time.Minute, 1, 60, 15, "", func(t *Thresholds) *time.Duration { return &t.RestartLoop }),
+	lasting("apiSlowInfoMinutes", time.Minute, 1, 10080, 5, "apiSlowWarningMinutes", func(t *Thresholds) *time.Duration { return &t.APISlowInfo }),
+	lasting("apiSlowWarningMinutes", time.Minute, 1, 10080, 360, "", func(t *Thresholds) *time.Duration { return &t.APISlowWarning }),
+	lasting("quicHours", time.Hour, 1, 720, 24, "", func(t *Thresholds) *time.Duration { return &t.QUICBroken }),
+	lasting("versionBehindDays", day, 1, 365, 30, "", func(t *Thresholds) *time.Duration { return &t.VersionBehind }),
 	lasting("logSilentMinutes", time.Minute, 1, 10080, 30, "", func(t *Thresholds) *time.Duration { return &t.LogSilent }),
 	lasting("noTrafficHours", time.Hour, 0.25, 720, 2, "", func(t *Thresholds) *time.Duration { return &t.NoTraffic }),
 	percent("uploadRejectedPercent", 10, "", func(t *Thresholds) *float64 { return &t.UploadRejected }),
+	percent("uploadRejectedWarningPercent", 50, "", func(t *Thresholds) *float64 { return &t.UploadRejectedWarning }),
+	counted("uploadRejectedLeast", 0, 1000000, 100, func(t *Thresholds) *int { return &t.UploadRejectedLeast }),
+	lasting("ordersWarningHours", time.Hour, 1, 240, 24, "ordersCriticalHours", func(t *Thresholds) *time.Duration { return &t.OrdersWarning }),
+	lasting("ordersCriticalHours", time.Hour, 1, 240, 40, "", func(t *Thresholds) *time.Duration { return &t.OrdersCritical }),
+	lasting("latencyInfoSeconds", time.Second, 1, 600, 5, "latencyWarningSeconds", func(t *Thresholds) *time.Duration { return &t.LatencyInfo }),
+	lasting("latencyWarningSeconds", time.Second, 1, 600, 10, "", func(t *Thresholds) *time.Duration { return &t.LatencyWarning }),
 	lasting("clockSkewSeconds", time.Second, 1, 3600, 10, "", func(t *Thresholds) *time.Duration { return &t.ClockSkew }),
 	percent("diskWarningPercent", 80, "diskCriticalPercent", func(t *Thresholds) *float64 { return &t.DiskWarning }),
 	percent("diskCriticalPercent", 95, "", func(t *Thresholds) *float64 { return &t.DiskCritical }),
+	number("diskFreeGB", 0, 1000, 5, func(t *Thresholds) *float64 { return &t.DiskFreeGB }),
+	percent("diskFreePercent", 1, "", func(t *Thresholds) *float64 { return &t.DiskFreePercent }),
+	lasting("diskOverusedHours", time.Hour, 1, 720, 24, "", func(t *Thresholds) *time.Duration { return &t.DiskOverused }),
+	percent("diskTrashPercent", 20, "", func(t *Thresholds) *float64 { return &t.DiskTrash }),
+	lasting("diskTrashDays", day, 1, 90, 8, "", func(t *Thresholds) *time.Duration { return &t.DiskTrashFor }),
 }
 
 func percent(key string, preset float64, notAbove string, of func(*Thresholds) *float64) threshold {
 	return threshold{key: key, lowest: 0, highest: 100, preset: preset, notAbove: notAbove, number: of}
+}
+
+func number(key string, lowest, highest, preset float64, of func(*Thresholds) *float64) threshold {
+	return threshold{key: key, lowest: lowest, highest: highest, preset: preset, number: of}
 }
 
 func counted(key string, lowest, highest, preset float64, of func(*Thresholds) *int) threshold {

@@ -33,16 +33,37 @@ func TestThresholds(t *testing.T) {
 		{"downtimeLeftDays", 0, 30, day, "DowntimeLeft"},
 		{"auditSlowSeconds", 5, 600, time.Second, "AuditSlow"},
 		{"auditsFailedCritical", 1, 100, 0, "AuditsFailedCritical"},
+		{"auditsCanceledPercent", 0, 100, 0, "AuditsCanceled"},
+		{"auditsCanceledTimes", 1, 100, 0, "AuditsCanceledTimes"},
+		{"auditsCanceledLeast", 1, 10000, 0, "AuditsCanceledLeast"},
 		{"unreachableWarningMinutes", 1, 10080, time.Minute, "UnreachableWarning"},
 		{"unreachableCriticalMinutes", 1, 10080, time.Minute, "UnreachableCritical"},
 		{"noContactWarningHours", 0.25, 720, time.Hour, "NoContactWarning"},
 		{"noContactCriticalHours", 0.25, 720, time.Hour, "NoContactCritical"},
+		{"nodeStoppedMinutes", 1, 10080, time.Minute, "NodeStopped"},
+		{"restartLoopStarts", 2, 15, 0, "RestartLoopStarts"},
+		{"restartLoopMinutes", 1, 60, time.Minute, "RestartLoop"},
+		{"apiSlowInfoMinutes", 1, 10080, time.Minute, "APISlowInfo"},
+		{"apiSlowWarningMinutes", 1, 10080, time.Minute, "APISlowWarning"},
+		{"quicHours", 1, 720, time.Hour, "QUICBroken"},
+		{"versionBehindDays", 1, 365, day, "VersionBehind"},
 		{"logSilentMinutes", 1, 10080, time.Minute, "LogSilent"},
 		{"noTrafficHours", 0.25, 720, time.Hour, "NoTraffic"},
 		{"uploadRejectedPercent", 0, 100, 0, "UploadRejected"},
+		{"uploadRejectedWarningPercent", 0, 100, 0, "UploadRejectedWarning"},
+		{"uploadRejectedLeast", 0, 1000000, 0, "UploadRejectedLeast"},
+		{"ordersWarningHours", 1, 240, time.Hour, "OrdersWarning"},
+		{"ordersCriticalHours", 1, 240, time.Hour, "OrdersCritical"},
+		{"latencyInfoSeconds", 1, 600, time.Second, "LatencyInfo"},
+		{"latencyWarningSeconds", 1, 600, time.Second, "LatencyWarning"},
 		{"clockSkewSeconds", 1, 3600, time.Second, "ClockSkew"},
 		{"diskWarningPercent", 0, 100, 0, "DiskWarning"},
 		{"diskCriticalPercent", 0, 100, 0, "DiskCritical"},
+		{"diskFreeGB", 0, 1000, 0, "DiskFreeGB"},
+		{"diskFreePercent", 0, 100, 0, "DiskFreePercent"},
+		{"diskOverusedHours", 1, 720, time.Hour, "DiskOverused"},
+		{"diskTrashPercent", 0, 100, 0, "DiskTrash"},
+		{"diskTrashDays", 1, 90, day, "DiskTrashFor"},
 	}
 	if fields := reflect.TypeFor[settings.Thresholds]().NumField(); fields != len(limits) {
 		t.Fatalf("there are %d thresholds, and %d are tested", fields, len(limits))
@@ -70,7 +91,8 @@ func TestThresholds(t *testing.T) {
 				}
 				passes := want.AuditCritical > want.AuditWarning || want.AuditRiskFalling > want.AuditRiskWarning || want.AuditRiskCritical > want.AuditRiskFalling ||
 					want.SuspensionRiskCritical > want.SuspensionRiskWarning || want.UnreachableWarning > want.UnreachableCritical ||
-					want.NoContactWarning > want.NoContactCritical || want.DiskWarning > want.DiskCritical
+					want.NoContactWarning > want.NoContactCritical || want.DiskWarning > want.DiskCritical ||
+					want.APISlowInfo > want.APISlowWarning || want.OrdersWarning > want.OrdersCritical || want.LatencyInfo > want.LatencyWarning
 				problems := 0
 				if passes {
 					want, problems = settings.Default().Thresholds, 1

@@ -24,10 +24,7 @@ const (
 	// usualDays is on how many days before there must have been that many.
 	usualDays = 7
 
-	// rejectedLeast is how many rejected uploads in an hour are nothing.
-	rejectedLeast = 100
-	// rejectedMuch is the share, in percent, that is too much for rejectedHours in a row.
-	rejectedMuch  = 50
+	// rejectedHours are looked at for what is more than an hour's trouble.
 	rejectedHours = 6
 
 	// behindBytes is more than the rest of an unfinished line, and quietLog how long
@@ -296,6 +293,7 @@ func (u uploads) share() float64 {
 // rejected judges whether the node refuses uploads because it has too many.
 func (j *judging) rejected() error {
 	e, now, limit := &j.node.Evidence, j.c.Now, j.node.Thresholds.UploadRejected
+	nothing := float64(j.node.Thresholds.UploadRejectedLeast)
 	if why, mend := e.Blind(concern.TransferLines, now); why != "" {
 		j.unseen(codeUploadRejected, why+"; "+mend)
 		return nil
@@ -317,7 +315,7 @@ func (j *judging) rejected() error {
 	for _, u := range rough {
 		all += u.rejected
 	}
-	if all <= rejectedLeast {
+	if all <= nothing {
 		return nil // as nearly always
 	}
 	begins = now.Truncate(time.Minute).Add(-(rejectedHours*time.Hour - time.Minute)) // and the running minute
@@ -331,7 +329,7 @@ func (j *judging) rejected() error {
 		hours[i/60].rejected += u.rejected
 	}
 	newest := hours[rejectedHours-1]
-	if newest.rejected <= rejectedLeast || newest.share() <= limit {
+	if newest.rejected <= nothing || newest.share() <= limit {
 		return nil
 	}
 	f := conditions.Finding{
@@ -339,7 +337,7 @@ func (j *judging) rejected() error {
 		Value: newest.share(), Threshold: limit, Unit: "percent",
 	}
 	lasts := "in the last hour"
-	if much := max(rejectedMuch, limit); least(hours[:]) > much {
+	if much := max(j.node.Thresholds.UploadRejectedWarning, limit); least(hours[:]) > much {
 		f.Severity, f.Threshold, f.Since = conditions.Warning, much, begins
 		lasts = fmt.Sprintf("in the last hour, and no less than %.2f%% in each of the last %d hours", least(hours[:]), rejectedHours)
 	}

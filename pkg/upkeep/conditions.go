@@ -13,8 +13,6 @@ import (
 const codeOrdersFailing = "orders_failing"
 
 const (
-	ordersWarning  = 24 * time.Hour
-	ordersCritical = 40 * time.Hour
 	// leastFailures is how often it must have failed: it is tried each hour.
 	leastFailures = 3
 	// nothingOwed is after which time without another failure, while the log goes on, all is
@@ -92,18 +90,18 @@ func (s *settling) judge(node concern.Watched, now time.Time) (f conditions.Find
 	if !settled.IsZero() && settled.Before(since) {
 		since, how = settled, "the last that succeeded"
 	}
-	lasted := now.Sub(since)
-	if !s.Failed.After(settled) || s.Failures < leastFailures || heard.Sub(s.Failed) > nothingOwed || lasted < ordersWarning {
+	lasted, limits := now.Sub(since), node.Thresholds
+	if !s.Failed.After(settled) || s.Failures < leastFailures || heard.Sub(s.Failed) > nothingOwed || lasted < limits.OrdersWarning {
 		return f, false
 	}
 	satellite := storagenode.SatelliteName(s.Satellite)
 	f = conditions.Finding{
 		Code: codeOrdersFailing, History: node.History, Satellite: s.Satellite, Severity: conditions.Warning,
 		Title: "Orders Not Settled with " + satellite,
-		Value: lasted.Seconds(), Threshold: ordersWarning.Seconds(), Unit: "s", Since: since,
+		Value: lasted.Seconds(), Threshold: limits.OrdersWarning.Seconds(), Unit: "s", Since: since,
 	}
-	if lasted >= ordersCritical {
-		f.Severity, f.Threshold = conditions.Critical, ordersCritical.Seconds()
+	if lasted >= limits.OrdersCritical {
+		f.Severity, f.Threshold = conditions.Critical, limits.OrdersCritical.Seconds()
 	}
 	before := ""
 	if settled.IsZero() {
@@ -113,7 +111,7 @@ func (s *settling) judge(node concern.Watched, now time.Time) (f conditions.Find
 	if s.Reason != "" {
 		reason = " Last error: " + s.Reason + "."
 	}
-	f.Message = fmt.Sprintf("Node %s has not settled its orders with %s for %d hours, since %s at %s (threshold: %.0f hours); it failed %d times.%s%s "+
+	f.Message = fmt.Sprintf("Node %s has not settled its orders with %s for %d hours, since %s at %s (threshold: %.4g hours); it failed %d times.%s%s "+
 		"Orders expire after a day or two, and their traffic is then not paid. Check the way to the satellite, the node's clock and the disk with the orders folder.",
 		node.Name, satellite, int(lasted.Hours()), how, since.UTC().Format("2006-01-02 15:04 UTC"), time.Duration(f.Threshold*float64(time.Second)).Hours(), s.Failures, before, reason)
 	return f, true

@@ -237,6 +237,14 @@ func TestOrdersFailing(t *testing.T) {
 			s.words = onlyErrors
 			s.fails(41*hour, hour, us1)
 		}, "", nil},
+		{"failing for 5 hours, where the node's own settings take 5 for too long", func(s *sender) {
+			s.node.Thresholds.OrdersWarning = 5 * hour
+			s.fails(5*hour, 0, us1)
+		}, "warning us1", []string{"threshold: 5 hours"}},
+		{"failing for 25 hours, where the node's own settings take 25 as critical", func(s *sender) {
+			s.node.Thresholds.OrdersCritical = 25 * hour
+			s.fails(25*hour, 0, us1)
+		}, "critical us1", nil},
 		{"a log of errors", func(s *sender) {
 			s.words = onlyErrors
 			s.node.Evidence.Level = storagenode.Error

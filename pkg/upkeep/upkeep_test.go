@@ -42,7 +42,7 @@ func newStore(t testing.TB) *store.Store {
 }
 
 func nodeNamed(name string) concern.Node {
-	return concern.Node{Node: settings.Node{Name: name}, History: "history-of-" + name}
+	return concern.Node{Node: settings.Node{Name: name, Thresholds: settings.Default().Thresholds}, History: "history-of-" + name}
 }
 
 // hear is what the fleet does with a log, flushed after so many lines.

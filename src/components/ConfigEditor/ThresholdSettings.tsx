@@ -61,6 +61,23 @@ const GROUPS: Array<{ title: string; limit: string; fields: Threshold[] }> = [
         unit: 's',
       },
       {
+        key: 'auditsCanceledPercent',
+        label: 'Canceled audits: slow from',
+        limit: 'Of those of an hour, at INFO, where a slow audit cannot be seen itself.',
+        unit: '%',
+      },
+      {
+        key: 'auditsCanceledTimes',
+        label: 'Canceled audits: as many as usual times',
+        limit: 'Some are canceled always, about 8 %.',
+      },
+      {
+        key: 'auditsCanceledLeast',
+        label: 'Canceled audits: of at least',
+        limit: 'So many audits in the hour. Of fewer, the share says little.',
+        unit: 'audits',
+      },
+      {
         key: 'auditWarning',
         label: 'Audit score: low below',
         limit: 'As other monitors have it. A satellite has acted long before: the limit is 96 %.',
@@ -147,6 +164,54 @@ const GROUPS: Array<{ title: string; limit: string; fields: Threshold[] }> = [
     ],
   },
   {
+    title: 'Running',
+    limit: 'A node that stops is offline, and one that is too old gets no new pieces.',
+    fields: [
+      {
+        key: 'nodeStoppedMinutes',
+        label: 'Stopped by itself: critical after',
+        limit: 'With a FATAL line, and not started since.',
+        unit: 'min',
+      },
+      {
+        key: 'restartLoopStarts',
+        label: 'Restart loop: critical from',
+        limit: 'So many starts within the time beside it.',
+        unit: 'starts',
+      },
+      {
+        key: 'restartLoopMinutes',
+        label: 'Restart loop: within',
+        limit: 'It clears an hour after the last start.',
+        unit: 'min',
+      },
+      {
+        key: 'apiSlowInfoMinutes',
+        label: 'API does not answer: info after',
+        limit: 'The node runs: its log moves.',
+        unit: 'min',
+      },
+      {
+        key: 'apiSlowWarningMinutes',
+        label: 'API does not answer: warning after',
+        limit: 'Scores, contact and disk are not seen meanwhile.',
+        unit: 'min',
+      },
+      {
+        key: 'quicHours',
+        label: 'QUIC misconfigured: info after',
+        limit: 'Customers that use UDP do not reach the node; satellites do.',
+        unit: 'h',
+      },
+      {
+        key: 'versionBehindDays',
+        label: 'Older than another node: info after',
+        limit: 'Below the satellites’ minimum it is critical at once.',
+        unit: 'days',
+      },
+    ],
+  },
+  {
     title: 'Log, traffic and clock',
     limit: 'What a satellite does not judge, but what is seen there first.',
     fields: [
@@ -159,9 +224,45 @@ const GROUPS: Array<{ title: string; limit: string; fields: Threshold[] }> = [
       { key: 'noTrafficHours', label: 'No traffic: after', limit: 'Not a single transfer.', unit: 'h' },
       {
         key: 'uploadRejectedPercent',
-        label: 'Rejected uploads: more than',
-        limit: 'The node itself refuses them, because too many are under way.',
+        label: 'Rejected uploads: info above',
+        limit: 'In an hour. The node itself refuses them, because too many are under way.',
         unit: '%',
+      },
+      {
+        key: 'uploadRejectedWarningPercent',
+        label: 'Rejected uploads: warning above',
+        limit: 'In each of 6 hours in a row.',
+        unit: '%',
+      },
+      {
+        key: 'uploadRejectedLeast',
+        label: 'Rejected uploads: more than',
+        limit: 'In an hour. Up to so many say nothing, whatever their share.',
+        unit: 'uploads',
+      },
+      {
+        key: 'ordersWarningHours',
+        label: 'Orders not settled: warning after',
+        limit: 'They expire after a day or two, and their traffic is then not paid.',
+        unit: 'h',
+      },
+      {
+        key: 'ordersCriticalHours',
+        label: 'Orders not settled: critical after',
+        limit: 'After 48 hours they are lost.',
+        unit: 'h',
+      },
+      {
+        key: 'latencyInfoSeconds',
+        label: 'Slow transfers: info from',
+        limit: 'For the slowest hundredth of 15 minutes. A customer’s has lost its race long before.',
+        unit: 's',
+      },
+      {
+        key: 'latencyWarningSeconds',
+        label: 'Slow transfers: warning from',
+        limit: 'For the slowest hundredth of 15 minutes.',
+        unit: 's',
       },
       {
         key: 'clockSkewSeconds',
@@ -186,6 +287,36 @@ const GROUPS: Array<{ title: string; limit: string; fields: Threshold[] }> = [
         label: 'Disk in use: critical above',
         limit: 'Compactions need room too.',
         unit: '%',
+      },
+      {
+        key: 'diskFreeGB',
+        label: 'Free on the disk: critical below',
+        limit: 'Where the node may still use more: the disk has less than what is allocated.',
+        unit: 'GB',
+      },
+      {
+        key: 'diskFreePercent',
+        label: 'Free on the disk: or below',
+        limit: 'The larger one counts.',
+        unit: '%',
+      },
+      {
+        key: 'diskOverusedHours',
+        label: 'More used than allocated: warning after',
+        limit: 'It takes no uploads meanwhile.',
+        unit: 'h',
+      },
+      {
+        key: 'diskTrashPercent',
+        label: 'Trash: warning above',
+        limit: 'Of what is used. It takes space and earns nothing.',
+        unit: '%',
+      },
+      {
+        key: 'diskTrashDays',
+        label: 'Trash: warning after',
+        limit: 'It is kept for 7 days: more that is there for longer stays.',
+        unit: 'days',
       },
     ],
   },
