@@ -147,7 +147,7 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 	for _, node := range request.Watched {
 		n := knownNode{Watched: node, disk: read(request.Store, node.Node)}
 		r := breakdownOf(n, readPaid(request.Store, node.Node), request.Now)
-		if n.ever() || r.paid == r.paid {
+		if (n.ever() || r.paid == r.paid) && !(total && node.Retired) {
 			rows = append(rows, r)
 		}
 		if node.Retired {

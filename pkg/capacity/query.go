@@ -71,6 +71,9 @@ type knownNode struct {
 
 func (n knownNode) ever() bool { return n.polled || n.listed }
 
+// counts says whether a node's disk is part of what all nodes have now.
+func (n knownNode) counts() bool { return n.ever() && !n.Retired }
+
 func newAnswer(request concern.Request) (*answer, error) {
 	groups, err := groupsOf(request.Query.GroupBy, []string{byNode})
 	if err != nil {
@@ -162,12 +165,12 @@ func (s sums) plus(other sums) sums {
 }
 
 // all adds up what is known of the nodes that ever said anything, and when they are full as
-// one. A node that never did is named in a notice.
+// one. A node that never did is named in a notice; one that is retired has no disk any more.
 func (a *answer) all() (sums, forecast, bool) {
 	var sum sums
 	known, blind := 0, ""
 	for _, n := range a.nodes {
-		if !n.ever() {
+		if !n.counts() {
 			continue
 		}
 		one := n.now()
@@ -177,7 +180,7 @@ func (a *answer) all() (sums, forecast, bool) {
 			sum = sum.plus(one)
 		}
 		known++
-		if n.forecast.unknown() && !n.Retired {
+		if n.forecast.unknown() {
 			blind = n.Name
 		}
 	}
@@ -235,7 +238,7 @@ func (a *answer) rows(ctx context.Context) ([]row, error) {
 		}
 		var at time.Time
 		for _, n := range a.nodes {
-			if n.ever() && n.disk.at().After(at) {
+			if n.counts() && n.disk.at().After(at) {
 				at = n.disk.at()
 			}
 		}

@@ -283,6 +283,43 @@ func TestTotal(t *testing.T) {
 	}
 }
 
+// A retired node has no disk any more: it is part of the past, and neither of what is free now
+// nor of the forecast, which it does not keep from the others.
+func TestARetiredNodeIsNotInTheTotal(t *testing.T) {
+	s := newScene(t)
+	s.now = s.now.Add(-2 * day)
+	s.polls("gone", 8*day, time.Hour, growing(1000, 900, 10))
+	s.now = s.now.Add(2 * day)
+	s.polls("B", 10*day, time.Hour, growing(1000, 500, 20))
+	asked := func(queryType string, format concern.Format, metrics ...string) concern.Request {
+		r := s.asking(queryType, format, metrics, "gone", "B")
+		r.Query.GroupBy = []string{"total"}
+		r.Watched[0].Retired = true
+		return r
+	}
+	want := map[string]float64{"used_bytes{}": 5e11, "free_bytes{}": 5e11, "growth_bytes_per_day{}": 2e10, "days_until_full{}": 25}
+	got := instantsOf(t, s.answer(asked("capacity", concern.Instant, "used_bytes", "free_bytes", "growth_bytes_per_day", "days_until_full")))
+	if diff := cmp.Diff(want, got, nearly); diff != "" {
+		t.Error(diff)
+	}
+	got = instantsOf(t, s.answer(asked("storage_breakdown", concern.Instant, "used_bytes")))
+	if diff := cmp.Diff(map[string]float64{"used_bytes{}": 5e11}, got, nearly); diff != "" {
+		t.Error(diff)
+	}
+	r := asked("capacity", concern.TimeSeries, "used_bytes", "forecast_used_bytes")
+	r.From, r.To = s.now.Add(-4*day), s.now.Add(10*day)
+	all := seriesOf(t, s.answer(r))
+	used, ahead := all["used_bytes{}"], all["forecast_used_bytes{}"]
+	for age, want := range map[time.Duration]float64{-3 * day: 8.9e11 + 4.4e11, -1 * day: 4.8e11} {
+		if got := used[s.now.Add(age)]; math.Abs(got-want) > 1e9 {
+			t.Errorf("used %s ago: %.0f, want %.0f", -age, got, want)
+		}
+	}
+	if at := ascending(ahead); len(at) == 0 || math.Abs(ahead[at[len(at)-1]]-7e11) > 1e9 {
+		t.Errorf("the forecast is %v", ahead)
+	}
+}
+
 // An instant of a range in the past is of then.
 func TestInstantsOfThePast(t *testing.T) {
 	s := newScene(t)

@@ -77,7 +77,7 @@ func (a *answer) series(ctx context.Context) (data.Frames, error) {
 
 // summed adds the nodes up. A node that is silent counts with what it said last, for the bytes
 // are there still; before it first said anything it counts nothing. A step in which no node said
-// anything has no sum.
+// anything has no sum. A retired node counts up to its last word.
 func (a *answer) summed(read []readNode, times []int64) []readNode {
 	sum := readNode{times: times, steps: make([]sums, len(times))}
 	sum.node.Thresholds = a.request.Settings.Thresholds
@@ -88,10 +88,14 @@ func (a *answer) summed(read []readNode, times []int64) []readNode {
 	begun := make([]bool, len(times))
 	for _, r := range read {
 		last, ever := unknown(), false
-		if n := r.node; n.ever() && n.disk.at().Before(a.request.From) {
+		if n := r.node; n.counts() && n.disk.at().Before(a.request.From) {
 			last, ever = n.now(), true
 		}
-		for i := range r.steps {
+		end := len(r.steps)
+		for r.node.Retired && end > 0 && !r.steps[end-1].said() {
+			end--
+		}
+		for i := range end {
 			if s := r.steps[i]; s.said() {
 				last, ever, said[i] = s, true, true
 			}
@@ -123,7 +127,7 @@ func (a *answer) future() []int64 {
 	ahead := time.Duration(0)
 	for _, n := range a.nodes {
 		switch f := n.forecast; {
-		case !n.ever() || f.unknown():
+		case !n.ever() || f.unknown() || a.total && n.Retired:
 		case f.reason != forecastGiven:
 			ahead = max(ahead, level)
 		default:
@@ -166,7 +170,7 @@ func (a *answer) future() []int64 {
 func (a *answer) foretell(m metric, of knownNode, times []int64, values []float64, history int) {
 	nodes := []knownNode{of}
 	if a.total {
-		nodes = slices.DeleteFunc(slices.Clone(a.nodes), func(n knownNode) bool { return !n.ever() })
+		nodes = slices.DeleteFunc(slices.Clone(a.nodes), func(n knownNode) bool { return !n.counts() })
 	}
 	if len(nodes) == 0 {
 		return
