@@ -3,7 +3,7 @@ import React, { type ReactNode, useState } from 'react';
 import { dateTimeFormat, type GrafanaTheme2 } from '@grafana/data';
 import { ConfigSection } from '@grafana/plugin-ui';
 import { config } from '@grafana/runtime';
-import { Alert, Button, Combobox, ConfirmModal, Field, Icon, Input, Spinner, useStyles2 } from '@grafana/ui';
+import { Alert, Button, Combobox, ConfirmModal, Field, Icon, Input, Spinner, Switch, useStyles2 } from '@grafana/ui';
 
 import {
   type AlertingStatus,
@@ -231,6 +231,20 @@ export function AlertsSection({ id, jsonData, readOnly, set, uid, dataSource, na
           onChange={(next) => set({ alerts: withKey(jsonData.alerts, 'flappingMinutes', next) })}
         />
       </SettingsGrid>
+      <Field
+        label="A full disk is a problem"
+        description="A full node is what most operators want, so that a disk which fills up is told of as info, which nobody is notified of. On: as warning, and as critical where it is nearly full, or will be within a week."
+        htmlFor={`${id}-full-disk`}
+        disabled={readOnly}
+      >
+        <Switch
+          id={`${id}-full-disk`}
+          value={jsonData.alerts?.fullDiskIsAProblem ?? false}
+          onChange={({ currentTarget }) =>
+            set({ alerts: withKey(jsonData.alerts, 'fullDiskIsAProblem', currentTarget.checked || undefined) })
+          }
+        />
+      </Field>
 
       {/* The confirmation has a form of its own, whose submit must not reach the data source's. */}
       <div onSubmit={(event) => event.stopPropagation()}>

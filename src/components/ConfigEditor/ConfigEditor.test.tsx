@@ -670,6 +670,17 @@ describe('alerting', () => {
     await user.clear(field);
     expect(last().alerts).toBeUndefined();
   });
+
+  it('makes a full disk a problem, or a note again', async () => {
+    const { user, last } = await open([]);
+    const full = screen.getByRole('switch', { name: /A full disk is a problem/ });
+    expect(full).not.toBeChecked();
+    await user.click(full);
+    expect(full).toBeChecked();
+    expect(last().alerts).toEqual({ fullDiskIsAProblem: true });
+    await user.click(full);
+    expect(last().alerts).toBeUndefined();
+  });
 });
 
 describe('removing a node', () => {
