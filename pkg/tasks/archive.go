@@ -68,8 +68,8 @@ func withAbsoluteLinks(text []byte) []byte {
 	})
 }
 
-// texts stand beside the manifest in the archive, from the top of the project.
-var texts = []string{"LICENSE", "CHANGELOG.md", "README.md"}
+// texts stand beside the manifest in the archive. The README is the one for Grafana's page of the plugin.
+var texts = map[string]string{"LICENSE": "LICENSE", "CHANGELOG.md": "CHANGELOG.md", "README.md": "src/README.md"}
 
 // belongs are the files and folders of dist/ that the plugin consists of. Anything else is refused rather than shipped.
 var belongs = []string{
@@ -104,8 +104,8 @@ func writeArchive(out io.Writer, root, version string, now time.Time) error {
 	if len(strays) > 0 {
 		return fmt.Errorf("dist/ contains what is no part of the plugin: %s", strings.Join(strays, ", "))
 	}
-	for _, text := range texts {
-		files[text] = filepath.Join(root, text)
+	for name, file := range texts {
+		files[name] = filepath.Join(root, filepath.FromSlash(file))
 	}
 	for _, needed := range []string{"plugin.json", "module.js"} {
 		if files[needed] == "" {

@@ -20,7 +20,7 @@ func builtProject(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	files := map[string]string{
-		"LICENSE": "Apache", "CHANGELOG.md": "# Changes", "README.md": "# Storj, version %VERSION%, [licence](LICENSE)", "secret.env": "TOKEN=1",
+		"LICENSE": "Apache", "CHANGELOG.md": "# Changes", "README.md": "# The repository", "src/README.md": "# Storj, version %VERSION%, [licence](LICENSE)", "secret.env": "TOKEN=1",
 		"dist/plugin.json": `{"info":{"version":"%VERSION%","updated":"%TODAY%"}}`,
 		"dist/module.js":   "%VERSION% stays in code", "dist/module.js.map": "{}", "dist/135.js": "",
 		"dist/img/logo.svg": "<svg/>", "dist/dashboards/reputation.json": "{}", "dist/" + manifest: "abc:pkg/main.go",

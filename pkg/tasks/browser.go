@@ -54,7 +54,12 @@ func browserTests(ctx context.Context) error {
 		return err
 	}
 	defer nodes.stop()
-	running, err := startGrafana(ctx, found, grafanaSetup{work: work, specs: nodes.specs, readOnly: true})
+	recorded, err := serveRecordings()
+	if err != nil {
+		return err
+	}
+	defer recorded.stop()
+	running, err := startGrafana(ctx, found, grafanaSetup{work: work, specs: nodes.specs, recorded: recorded.specs, readOnly: true})
 	if err != nil {
 		return err
 	}

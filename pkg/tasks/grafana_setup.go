@@ -18,7 +18,8 @@ const shippedRules = "provisioning/alerting/storagenodes.yaml"
 type grafanaSetup struct {
 	work     string // a temporary folder for all that Grafana writes
 	specs    []string
-	readOnly bool // whether people are kept from changing the data source
+	recorded []string // of nodes of a data source of their own; none: there is no such data source
+	readOnly bool     // whether people are kept from changing the data source
 	// configure changes the data source's settings; nil leaves them.
 	configure func(*settings.Settings)
 	// alerting are the files that provision Grafana's alerting, by their names; nil: the rules as they are shipped.
@@ -56,26 +57,17 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 	if err := os.Symlink(f.dist, filepath.Join(f.plugins, provision.PluginID)); err != nil {
 		return f, err
 	}
-	nodes, problems := settings.ParseSpecs(strings.Join(setup.specs, "\n"), nil)
-	if len(problems) > 0 {
-		return f, problems[0]
-	}
-	configured := settings.Default()
-	configured.Nodes = nodes
-	configured.Poll.Status, configured.Poll.Scores = demoPoll, demoPoll
-	if setup.configure != nil {
-		setup.configure(&configured)
-	}
 	options := []provision.Option{provision.AsDefault()}
 	if setup.readOnly {
 		options = append(options, provision.ReadOnly())
 	}
-	source, err := provision.DataSource(dataSourceName, dataSourceUID, configured, options...)
-	if err != nil {
+	if err := writeDataSource(f, dataSourceName, dataSourceUID, setup.specs, setup.configure, options...); err != nil {
 		return f, err
 	}
-	if err := os.WriteFile(filepath.Join(f.provisioning, "datasources", "storagenodes.yaml"), source, 0o644); err != nil {
-		return f, err
+	if len(setup.recorded) > 0 {
+		if err := writeDataSource(f, recordedName, recordedUID, setup.recorded, setup.configure, provision.ReadOnly()); err != nil {
+			return f, err
+		}
 	}
 	if err := os.WriteFile(filepath.Join(f.provisioning, "dashboards", "storagenodes.yaml"), provision.Dashboards(f.sources), 0o644); err != nil {
 		return f, err
@@ -94,6 +86,25 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 		}
 	}
 	return f, writeHome(f)
+}
+
+// writeDataSource provisions a data source with the nodes of some specs.
+func writeDataSource(f grafanaFolders, name, uid string, specs []string, configure func(*settings.Settings), options ...provision.Option) error {
+	nodes, problems := settings.ParseSpecs(strings.Join(specs, "\n"), nil)
+	if len(problems) > 0 {
+		return problems[0]
+	}
+	configured := settings.Default()
+	configured.Nodes = nodes
+	configured.Poll.Status, configured.Poll.Scores = demoPoll, demoPoll
+	if configure != nil {
+		configure(&configured)
+	}
+	source, err := provision.DataSource(name, uid, configured, options...)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(f.provisioning, "datasources", uid+".yaml"), source, 0o644)
 }
 
 // writeHome makes Grafana's first page: the Fleet dashboard over the short time that a demo has run.
