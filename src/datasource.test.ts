@@ -189,6 +189,21 @@ describe('StorjDataSource', () => {
     expect(frame.fields[1].values).toEqual([1, 9]);
   });
 
+  it('leaves out a heat map of nothing, over which Grafana’s panel fails, and nothing else', async () => {
+    const nothing = { schema: { meta: { type: 'heatmap-rows' }, fields: [] }, data: { values: [] } };
+    const something = { schema: { fields: [{ name: 'time', type: 'time' }] }, data: { values: [[1]] } };
+    mockFetch.mockReturnValue(of({ data: { results: { A: { frames: [nothing, something] } } } }));
+    const fieldsOf = async (format: string) => {
+      const asked = makeDataSource().query({
+        targets: [{ refId: 'A', queryType: 'latency', format }],
+        scopedVars: {},
+      } as never);
+      return (await lastValueFrom(asked)).data.map(({ fields }) => fields.length);
+    };
+    expect(await fieldsOf('heatmap')).toEqual([1]);
+    expect(await fieldsOf('timeseries')).toEqual([0, 1]);
+  });
+
   it('lists the dashboard’s variables', () => {
     expect(makeDataSource().variableNames()).toEqual(['$node', '$satellite']);
   });

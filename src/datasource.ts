@@ -38,6 +38,11 @@ import {
 import { toVariableQuery } from './variableQuery';
 import { StorjVariableSupport } from './variables';
 
+/** Grafana's heat map fails over a frame without fields; where there is no frame, it says why the panel is empty. */
+function withoutEmptyFrames(response: DataQueryResponse): DataQueryResponse {
+  return { ...response, data: response.data.filter(({ fields }) => fields?.length !== 0) };
+}
+
 /** The front end's side of the data source. The queries themselves are answered by the back end. */
 export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOptions> {
   constructor(
@@ -63,7 +68,10 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
 
   query(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {
     const answer = this.filteredQuery(request);
-    return request.targets.some(({ format }) => format === 'annotations') ? answer.pipe(map(withEnds)) : answer;
+    if (request.targets.some(({ format }) => format === 'annotations')) {
+      return answer.pipe(map(withEnds));
+    }
+    return request.targets.some(({ format }) => format === 'heatmap') ? answer.pipe(map(withoutEmptyFrames)) : answer;
   }
 
   private filteredQuery(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {
