@@ -54,7 +54,7 @@ func (s *Store) eachTier(group string, time int64, f func(group string, time int
 
 // givenUp is the time before which a tier holds nothing; the caller holds mu.
 func (s *Store) givenUp(group string) int64 {
-	return timeIn(s.documents[givenUpBegin+group].value)
+	return timeIn(s.documents[givenUpBegin+group])
 }
 
 // giveUp adds to a batch that tiers end later from now on; the caller holds mu.

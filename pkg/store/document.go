@@ -10,8 +10,9 @@ import (
 // would have them counted again.
 var documentCopies = [2]string{"b:", "d:"}
 
-type storedDocument struct {
-	sequence uint64 // 0 while its commit is pending
+// committedDocument is what the commit with a sequence made of a document.
+type committedDocument struct {
+	sequence uint64
 	value    []byte // nil: deleted
 }
 
@@ -48,14 +49,14 @@ const outdatedBegin = "outdated/"
 func (s *Store) Outdated(key string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.documents[outdatedBegin+key].value != nil
+	return s.documents[outdatedBegin+key] != nil
 }
 
 // renew adds to a batch that the documents it brings are no longer outdated; the caller
 // holds mu.
 func (s *Store) renew(batch *Batch) {
 	for _, doc := range batch.documents {
-		if s.documents[outdatedBegin+doc.key].value != nil {
+		if s.documents[outdatedBegin+doc.key] != nil {
 			batch.Delete(outdatedBegin + doc.key)
 		}
 	}
@@ -65,17 +66,17 @@ func (s *Store) renew(batch *Batch) {
 func (s *Store) Document(key string) ([]byte, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	doc, ok := s.documents[key]
-	return doc.value, ok && doc.value != nil
+	value := s.documents[key]
+	return value, value != nil
 }
 
 // Documents calls f with each document whose key begins so, in no order.
 func (s *Store) Documents(prefix string, f func(key string, value []byte)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for key, doc := range s.documents {
-		if doc.value != nil && strings.HasPrefix(key, prefix) {
-			f(key, doc.value)
+	for key, value := range s.documents {
+		if value != nil && strings.HasPrefix(key, prefix) {
+			f(key, value)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (s *Store) load(file fileState) error {
 	}
 	outdated := &Batch{}
 	for _, key := range file.outdated {
-		if doc := s.documents[key]; doc.sequence <= s.sealed && !strings.HasPrefix(key, outdatedBegin) {
+		if _, renewed := s.changed[key]; !renewed && !strings.HasPrefix(key, outdatedBegin) {
 			outdated.Put(outdatedBegin+key, []byte{1})
 		}
 	}
@@ -238,7 +238,7 @@ func (s *Store) loadDocuments(l *loading) {
 			continue
 		}
 		sequence, payload, _ := decodeDocument(known.value) // which it was already
-		s.documents[document] = storedDocument{sequence: sequence, value: append([]byte{}, payload...)}
+		s.documents[document] = append([]byte{}, payload...)
 		l.newest = max(l.newest, sequence)
 		for _, begin := range documentCopies {
 			if key := begin + document; !known.holders[key] {
@@ -295,11 +295,12 @@ func (s *Store) replayCommit(l *loading, sequence uint64, batch *Batch) {
 		l.newestRow = max(l.newestRow, r.time)
 	}
 	for _, doc := range batch.documents {
-		if s.documents[doc.key].sequence < sequence {
+		if known := l.documents[doc.key]; known == nil || known.sequence < sequence {
 			kept.documents = append(kept.documents, doc)
 		}
 	}
-	s.apply(kept, sequence, func(group string, time int64) bool { return l.contains(group, time, sequence) })
+	s.change(sequence, kept.documents)
+	s.apply(kept, func(group string, time int64) bool { return l.contains(group, time, sequence) })
 }
 
 // contains says whether a chunk contains what a commit said of a group at a time. It

@@ -47,8 +47,8 @@ func (s *Store) waiting() int64 {
 
 // documentBytes is what documents take beside what BuntDB has of them; the caller holds mu.
 func (s *Store) documentBytes() (bytes int64) {
-	for key, doc := range s.documents {
-		bytes += int64(len(key)+len(doc.value)) + itemOverhead
+	for key, value := range s.documents {
+		bytes += int64(len(key)+len(value)) + itemOverhead
 	}
 	return bytes
 }

@@ -94,7 +94,7 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 	s.giveUp(batch, ends)
 	s.renew(batch)
 	s.pending.append(batch)
-	leftOut = s.apply(batch, 0, nil)
+	leftOut = s.apply(batch, nil)
 	s.status.RecordedRows += uint64(len(batch.rows))
 	for _, r := range batch.rows {
 		s.status.RecordedSamples += uint64(len(r.samples) + len(r.histograms))
@@ -105,10 +105,10 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 // apply puts what a batch says into memory; the caller holds mu, or is the only one.
 // Rows that are contained in chunks already are left out. It answers how many rows no tier
 // takes, because all are given up there.
-func (s *Store) apply(batch *Batch, sequence uint64, contained func(group string, time int64) bool) (leftOut int) {
+func (s *Store) apply(batch *Batch, contained func(group string, time int64) bool) (leftOut int) {
 	// Documents first: they may say that rows come too late for a tier.
 	for _, doc := range batch.documents {
-		s.documents[doc.key] = storedDocument{sequence: sequence, value: doc.value}
+		s.documents[doc.key] = doc.value
 	}
 	for _, r := range batch.rows {
 		taken := false
@@ -135,6 +135,13 @@ func (s *Store) apply(batch *Batch, sequence uint64, contained func(group string
 		}
 	}
 	return leftOut
+}
+
+// change notes what a commit made of documents; the caller holds writing, or is the only one.
+func (s *Store) change(sequence uint64, documents []document) {
+	for _, doc := range documents {
+		s.changed[doc.key] = committedDocument{sequence, doc.value}
+	}
 }
 
 // Flush commits what was recorded.
@@ -192,15 +199,10 @@ func (s *Store) commitBatch(batch *Batch) error {
 		return err
 	}
 	s.sequence = sequence
+	s.change(sequence, batch.documents)
 	size := itemSize(commitKey(sequence), value)
 	s.stored += size
 	s.unsealed += size
-	for _, doc := range batch.documents {
-		if stored := s.documents[doc.key]; stored.sequence == 0 {
-			stored.sequence = sequence
-			s.documents[doc.key] = stored
-		}
-	}
 	s.status.Commits++
 	s.status.CommitTime += time.Since(began)
 	s.status.CommitError = ""

@@ -185,12 +185,12 @@ func (s *Store) recordRollup(batch *Batch, rollup string, from int64) (moved boo
 	if s.closed {
 		return false, ErrClosed
 	}
-	if document := s.documents[rolledUpToBegin+rollup].value; document != nil && int64(binary.BigEndian.Uint64(document)) != from {
+	if document := s.documents[rolledUpToBegin+rollup]; document != nil && int64(binary.BigEndian.Uint64(document)) != from {
 		return false, nil
 	}
 	s.renew(batch)
 	s.pending.append(batch)
-	s.apply(batch, 0, nil)
+	s.apply(batch, nil)
 	return true, nil
 }
 

@@ -64,7 +64,7 @@ func (s *Store) sealRows() error {
 	if err := s.dropCommits(from, to); err != nil {
 		return fmt.Errorf("drop sealed commits: %w", err)
 	}
-	s.forgetDeleted(deleted, to)
+	s.forgetDeleted(deleted)
 	return nil
 }
 
@@ -105,7 +105,7 @@ func (s *Store) unfreeze() {
 	s.heads = s.sealing
 }
 
-// writeChunks writes what the frozen heads and the documents of these commits are now.
+// writeChunks writes the frozen heads, and the documents as these commits have them.
 // It answers the keys of documents that are deleted.
 func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 	chunks := map[string]string{}
@@ -127,20 +127,16 @@ func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 		}
 	}
 	changed := map[string]string{clockKey: s.clockValue()}
-	s.mu.RLock()
-	for key, doc := range s.documents {
-		switch {
-		case doc.sequence < from: // sealed before, or still pending (0)
-		case doc.value == nil:
+	for key, doc := range s.changed {
+		if doc.value == nil {
 			deleted = append(deleted, key)
-		default:
-			value := encodeDocument(doc.sequence, doc.value)
-			for _, begin := range documentCopies {
-				changed[begin+key] = value
-			}
+			continue
+		}
+		value := encodeDocument(doc.sequence, doc.value)
+		for _, begin := range documentCopies {
+			changed[begin+key] = value
 		}
 	}
-	s.mu.RUnlock()
 	err = s.update(false, func(tx *buntdb.Tx) error {
 		for _, values := range []map[string]string{chunks, changed} {
 			for key, value := range values {
@@ -204,6 +200,7 @@ func (s *Store) dropCommits(from, to uint64) error {
 	}
 	s.sealed = to
 	clear(s.contained)
+	clear(s.changed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stored -= s.unsealed
@@ -212,11 +209,11 @@ func (s *Store) dropCommits(from, to uint64) error {
 }
 
 // forgetDeleted forgets documents whose deletion is sealed.
-func (s *Store) forgetDeleted(keys []string, to uint64) {
+func (s *Store) forgetDeleted(keys []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range keys {
-		if doc := s.documents[key]; doc.value == nil && doc.sequence <= to && doc.sequence > 0 {
+		if s.documents[key] == nil {
 			delete(s.documents, key)
 		}
 	}

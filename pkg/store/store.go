@@ -64,6 +64,9 @@ type Store struct {
 	// contained is, for each place, the last sequence that its chunks contain: a
 	// sealing that a crash cut short leaves some places ahead of sealed.
 	contained map[place]uint64
+	// changed are the documents of commits that are not sealed, as the last of these has
+	// them: whoever puts them again meanwhile brings rows that are not to be sealed yet.
+	changed map[string]committedDocument
 	// file is a handle of its own on the database's file, for its fsync: BuntDB would
 	// let every reader wait for it, and hide its errors.
 	file     *os.File
@@ -76,7 +79,7 @@ type Store struct {
 	heads     map[string]*groupHead // rows of commits after the last sealing, and of pending
 	sealing   map[string]*groupHead // rows that are being sealed right now
 	visible   uint64                // what chunks contain up to here is in no head
-	documents map[string]storedDocument
+	documents map[string][]byte     // nil: deleted, of which the commit is not sealed yet
 	pending   *Batch
 	stored    int64 // bytes of keys and values in memory
 	unsealed  int64 // of them, those of commits that are not sealed
@@ -139,7 +142,8 @@ func Open(options Options) (*Store, error) {
 	s := &Store{
 		options:   options,
 		heads:     map[string]*groupHead{},
-		documents: map[string]storedDocument{},
+		documents: map[string][]byte{},
+		changed:   map[string]committedDocument{},
 		pending:   &Batch{},
 		sealedAt:  options.Now(),
 		contained: map[place]uint64{},
