@@ -282,3 +282,36 @@ func TestALostMarkCostsNoCommits(t *testing.T) {
 		t.Errorf("of the 10 commits after the mark there are %d", len(got))
 	}
 }
+
+// What follows from damage is a commit of its own, with the number of the first one that is
+// lost. It stays when that one goes, and so do those after it.
+func TestWhatFollowsFromDamageIsNotDroppedWithIt(t *testing.T) {
+	dir := t.TempDir()
+	now := start
+	s := countingStore(t, dir, &now)
+	model := counts{}
+	for n := range 20 {
+		count(t, s, model, now.Add(-time.Duration(n)*time.Hour), 1)
+	}
+	check(t, s.Seal())
+	record(t, s, "a", start, Sample{"x", 1})
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	for _, key := range []string{"c:traffic/n:", "w:"} {
+		_, value := setOf(t, file, key)
+		file[value+5] ^= 4
+	}
+	dir = t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
+	s = countingStore(t, dir, &now)
+	record(t, s, "a", start, Sample{"x", 2})
+	check(t, s.Flush())
+	after := countingStore(t, crash(t, dir), &now)
+	if damage := after.Status().Damage; len(damage) > 0 {
+		t.Errorf("after the repair there is damage: %q", damage)
+	}
+	if got := content(t, after, "a")["x"]; len(got) != 1 || got[start.UnixMilli()] != 2 {
+		t.Errorf("what was recorded after the repair is %v", got)
+	}
+	wholeTotals(t, after, model, now, "repaired")
+}

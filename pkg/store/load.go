@@ -96,8 +96,20 @@ func (s *Store) load(file fileState) error {
 	return s.mend(l, dropped, outdated)
 }
 
-// mend writes what follows from damage, before what is damaged goes.
+// mend writes what follows from damage, before what is damaged goes. Commits go first: what
+// follows is one, and takes the number of the first that is lost.
 func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
+	commits, others := []string{}, []string{}
+	for _, key := range dropped {
+		if strings.HasPrefix(key, "w:") {
+			commits = append(commits, key)
+		} else {
+			others = append(others, key)
+		}
+	}
+	if err := s.drop(commits); err != nil {
+		return err
+	}
 	if len(l.ends) > 0 || !outdated.Empty() {
 		if err := s.recordGivingUp(outdated, l.ends); err != nil {
 			return err
@@ -112,7 +124,7 @@ func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
 	if l.format != currentFormat {
 		l.mended[formatKey] = currentFormat
 	}
-	if len(dropped) == 0 && len(l.mended) == 0 {
+	if len(others) == 0 && len(l.mended) == 0 {
 		return nil // also a full disk lets this be opened
 	}
 	return s.update(true, func(tx *buntdb.Tx) error {
@@ -121,7 +133,7 @@ func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
 				return err
 			}
 		}
-		for _, key := range dropped {
+		for _, key := range others {
 			if _, mended := l.mended[key]; mended {
 				continue
 			}
