@@ -28,7 +28,7 @@ func TestEncodingsAnswerWhatTheyWereGiven(t *testing.T) {
 			}
 			return float64(i % 3)
 		}),
-		"huge counts": countsOf(func(i int) float64 { return float64(i % 2 * (1<<53 - 1)) }),
+		"huge counts": countsOf(func(i int) float64 { return float64(i%2) * (1<<53 - 1) }),
 	}
 	for name, values := range columns {
 		times := make([]int64, len(values))
@@ -219,6 +219,7 @@ func FuzzChunkPlace(f *testing.F) {
 
 func FuzzInspectFile(f *testing.F) {
 	f.Add([]byte("*3\r\n$3\r\nset\r\n$1\r\na\r\n$1\r\nb\r\n*2\r\n$3\r\ndel\r\n$1\r\na\r\n"))
+	f.Add([]byte("*3\r\n$3\r\nset\r\n$2147483647\r\na\r\n")) // the greatest int of 32 bits
 	f.Fuzz(func(t *testing.T, b []byte) {
 		state := inspectFile(b)
 		if again := inspectFile(state.whole); again.damaged != 0 || !bytes.Equal(again.whole, state.whole) {

@@ -45,7 +45,7 @@ func parseCommand(b []byte) (length int, arguments [3][]byte, ok bool) {
 		}
 		n, err := strconv.ParseUint(string(b[at+1:at+end-1]), 10, 31)
 		at += end + 1
-		if err != nil || at+int(n)+2 > len(b) || b[at+int(n)] != '\r' || b[at+int(n)+1] != '\n' {
+		if err != nil || int(n) > len(b)-at-2 || b[at+int(n)] != '\r' || b[at+int(n)+1] != '\n' {
 			return 0, arguments, false
 		}
 		arguments[i] = b[at : at+int(n)]

@@ -133,14 +133,14 @@ func each(buckets []Bucket, form int, f func(number uint64)) {
 		return
 	}
 	previous := buckets[0].Count
-	index := buckets[0].Index
+	index := int64(buckets[0].Index) // which may pass the highest one
 	if form == formDifferences {
 		index++
 	}
 	for _, b := range buckets {
-		for ; index <= b.Index; index++ {
+		for ; index <= int64(b.Index); index++ {
 			count := uint64(0)
-			if index == b.Index {
+			if index == int64(b.Index) {
 				count = b.Count
 			}
 			if form == formDifferences {

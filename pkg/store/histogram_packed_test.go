@@ -48,6 +48,8 @@ func TestEachHistogramIsPackedInTheShortestForm(t *testing.T) {
 		{"some in each bucket", bucketed(80, 1, 5, 0, 4, 1, 6, 0, 4, 2, 0, 5, 1), formCounts, 88},
 		{"many in each bucket", bucketed(0, spread...), formDifferences, 100*7 + 110},
 		{"two far apart", bucketed(-200, append(append([]uint64{90_000}, make([]uint64, 3000)...), 1)...), formPairs, 120},
+		{"at the upper end", bucketed(math.MaxInt32-3, 5, 1, 6, 5), formCounts, 120},
+		{"at the lower end", bucketed(math.MinInt32, 5, 1, 6, 5), formCounts, 120},
 		{"wider than all others", &Histogram{Buckets: []Bucket{{math.MinInt32, 3}, {math.MaxInt32, math.MaxUint64}}}, formPairs, 420},
 	} {
 		if form, _ := shortestForm(test.of.Buckets); form != test.form {
