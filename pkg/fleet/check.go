@@ -141,12 +141,21 @@ func (f *Fleet) checkStore(ctx context.Context) []Check {
 	if status.CommitError != "" {
 		return []Check{{Name: "store", Verdict: Failure, Message: status.CommitError, Mend: fmt.Sprintf("free space on the disk; %d rows wait in memory", status.PendingRows)}}
 	}
-	var checks []Check
+	checks := checkUpkeep(status)
 	for _, damage := range status.Damage {
 		checks = append(checks, Check{Name: "store", Verdict: Warning, Message: damage, Mend: "check the disk; the copy can be deleted once it is not needed"})
 	}
 	checks = append(checks, checkLimits(status)...)
 	return append(checks, Check{Name: "store", Verdict: OK, Message: fmt.Sprintf("%s is open, %d KiB", status.Path, (status.FileBytes+1023)/1024)})
+}
+
+// checkUpkeep says what the store fails to do with what it has written.
+func checkUpkeep(status store.Status) []Check {
+	var checks []Check
+	for _, message := range status.UpkeepErrors {
+		checks = append(checks, Check{Name: "store", Verdict: Warning, Message: message, Mend: "check the disk and the space that is free on it; what was recorded is in the answers meanwhile"})
+	}
+	return checks
 }
 
 // nearLimit is the part of the memory limit from which on health warns.

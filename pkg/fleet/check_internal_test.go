@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,7 @@ func TestTroubles(t *testing.T) {
 	}
 }
 
-func TestHealthSaysWhatTheStoreDrops(t *testing.T) {
+func TestHealthSaysWhatTheStoreDropsAndCannotDo(t *testing.T) {
 	for name, test := range map[string]struct {
 		status store.Status
 		want   []string // words of each warning
@@ -123,8 +124,9 @@ func TestHealthSaysWhatTheStoreDrops(t *testing.T) {
 		"near the limit":      {store.Status{MemoryBytes: 80 << 20, MemoryLimit: 100 << 20}, []string{"takes 80 of the 100 MiB"}},
 		"blocks were dropped": {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3}, []string{"3 of its oldest blocks"}},
 		"a wrong clock":       {store.Status{RefusedRows: 5}, []string{"5 polls were refused"}},
+		"a disk that fails":   {store.Status{UpkeepErrors: []string{"not safely on its disk"}}, []string{"not safely on its disk"}},
 	} {
-		checks := checkLimits(test.status)
+		checks := slices.Concat(checkUpkeep(test.status), checkLimits(test.status))
 		if len(checks) != len(test.want) {
 			t.Errorf("%s: %+v", name, checks)
 			continue

@@ -110,9 +110,13 @@ func TestWhatUpkeepCannotDoIsToldOnce(t *testing.T) {
 			if len(told) == 0 || len(told) > 3 {
 				t.Errorf("there are %d messages, the first is %q", len(told), <-told)
 			}
+			if now := s.Status().UpkeepErrors; len(now) == 0 || !strings.Contains(now[0], syscall.ENOSPC.Error()) {
+				t.Errorf("the status says %q", now)
+			}
 			s.writing.Lock()
 			s.disk, s.step = nil, nil
 			s.writing.Unlock()
+			eventually(t, "the status says that it went well", func() bool { return len(s.Status().UpkeepErrors) == 0 })
 			check(t, s.Close())
 		})
 	}

@@ -100,7 +100,7 @@ type Store struct {
 	disk func(use string) error
 
 	limitsSet chan struct{} // told when limits change
-	// Only the upkeep uses these.
+	// Only the upkeep uses these, but for what they say.
 	syncing, rollingUp, sealingUp trouble
 	stop                          context.CancelFunc
 	stopped                       chan struct{}
@@ -112,6 +112,7 @@ type Status struct {
 	Commits                       uint64 // since the store was opened
 	LastCommit                    time.Time
 	CommitError                   string   // of the last commit, "" when it went well
+	UpkeepErrors                  []string // what of syncing, rolling up and sealing went wrong the last time
 	PendingRows                   int      // recorded, not yet committed
 	RecordedRows, RecordedSamples uint64   // since the store was opened
 	RefusedRows                   uint64   // for their times, since the store was opened
@@ -347,6 +348,11 @@ func (s *Store) Status() Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	status := s.status
+	for _, t := range []*trouble{&s.syncing, &s.rollingUp, &s.sealingUp} {
+		if t.message != "" {
+			status.UpkeepErrors = append(status.UpkeepErrors, t.message)
+		}
+	}
 	status.PendingRows = len(s.pending.rows)
 	status.MemoryBytes = s.memoryUsed()
 	status.MemoryLimit = s.limits.Load().MemoryLimit

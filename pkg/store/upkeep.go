@@ -42,12 +42,12 @@ func (s *Store) tick(ctx context.Context) {
 	if err := s.Flush(); err != nil {
 		return // Flush has reported it, and tries again with the next tick
 	}
-	s.syncing.try(s.options.Report, fmt.Sprintf("the store %s is written, but not safely on its disk", s.path), s.syncWritten)
+	s.try(&s.syncing, fmt.Sprintf("the store %s is written, but not safely on its disk", s.path), s.syncWritten)
 	if !s.due() {
 		return
 	}
-	s.rollingUp.try(s.options.Report, fmt.Sprintf("rolling up the store %s failed", s.path), func() error { return s.RollUp(ctx) })
-	s.sealingUp.try(s.options.Report, fmt.Sprintf("sealing the store %s failed", s.path), s.Seal)
+	s.try(&s.rollingUp, fmt.Sprintf("rolling up the store %s failed", s.path), func() error { return s.RollUp(ctx) })
+	s.try(&s.sealingUp, fmt.Sprintf("sealing the store %s failed", s.path), s.Seal)
 }
 
 func (s *Store) syncWritten() error {
@@ -70,8 +70,9 @@ func (s *Store) due() bool {
 // trouble is what upkeep failed to do. It is told once, and tried again after pauses that
 // grow: a disk that is full or broken is not to be kept busy, nor the log.
 type trouble struct {
-	pause time.Duration // 0: the last time went well
-	until time.Time
+	pause   time.Duration // 0: the last time went well
+	until   time.Time
+	message string // for health, guarded by the store's mu; "": the last time went well
 }
 
 const (
@@ -79,17 +80,24 @@ const (
 	longestPause  = 10 * time.Minute
 )
 
-func (t *trouble) try(report func(message string), what string, do func() error) {
+func (s *Store) try(t *trouble, what string, do func() error) {
 	if t.pause > 0 && time.Now().Before(t.until) {
 		return
 	}
 	err := do()
+	message := ""
+	if err != nil {
+		message = fmt.Sprintf("%s, it is tried again: %v", what, err)
+	}
+	s.mu.Lock()
+	t.message = message
+	s.mu.Unlock()
 	if err == nil {
 		t.pause = 0
 		return
 	}
 	if t.pause == 0 {
-		report(fmt.Sprintf("%s, it is tried again: %v", what, err))
+		s.options.Report(message)
 	}
 	t.pause = min(max(shortestPause, 2*t.pause), longestPause)
 	t.until = time.Now().Add(t.pause)
