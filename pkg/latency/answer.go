@@ -217,7 +217,8 @@ func (a *answer) heatmap(d *durations) *data.Frame {
 	fields := []*data.Field{frames.Column("time", nil, frames.Each(d.times, moment))}
 	for i, counts := range rows {
 		end := formatSeconds(b.end(i))
-		field := frames.Column(end, &data.FieldConfig{Unit: "short"}, counts)
+		// Without a name of its own Grafana would show both, the column's and the label's.
+		field := frames.Column(end, &data.FieldConfig{Unit: "short", DisplayNameFromDS: end}, counts)
 		field.Labels = data.Labels{"le": end}
 		fields = append(fields, field)
 	}

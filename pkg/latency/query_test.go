@@ -287,7 +287,7 @@ func TestHeatmap(t *testing.T) {
 	var full []string
 	for _, field := range frame.Fields[1:] {
 		var end float64
-		if err := jsonNumber(field.Labels["le"], &end); err != nil || end <= last {
+		if err := jsonNumber(field.Labels["le"], &end); err != nil || end <= last || field.Config.DisplayNameFromDS != field.Labels["le"] {
 			t.Fatalf("le %q after %v", field.Labels["le"], last)
 		}
 		last = end
