@@ -189,16 +189,18 @@ func repairFile(path string, now time.Time) (kept string, state fileState, err e
 	if format, err := strconv.Atoi(state.format); state.format != "" && (err != nil || format > currentFormatNumber) {
 		return "", state, &NewerFormatError{Path: path, Format: state.format}
 	}
+	whole := state.whole
+	state.whole = nil // BuntDB is to read it without the same in memory twice
 	if state.damaged == 0 {
 		return "", state, nil
 	}
 	kept, err = keepAside(path, b, now)
 	if err == nil {
-		err = ReplaceFile(path, state.whole)
+		err = ReplaceFile(path, whole)
 	}
-	if err != nil && bytes.HasPrefix(b, state.whole) {
+	if err != nil && bytes.HasPrefix(b, whole) {
 		// A commit that a full disk tore is the commonest damage: cutting it off takes no space.
-		if cut := os.Truncate(path, int64(len(state.whole))); cut == nil {
+		if cut := os.Truncate(path, int64(len(whole))); cut == nil {
 			return "", state, nil
 		}
 	}

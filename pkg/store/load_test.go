@@ -128,3 +128,14 @@ func TestAnOlderCommitOverwritesNothingThatIsSealed(t *testing.T) {
 		}
 	}
 }
+
+// BuntDB reads the file after it was looked at: nothing has it in memory then.
+func TestWhatWasReadOfAFileIsLetGo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	for _, content := range []string{setCommand + "1\r\na\r\n$1\r\nb\r\n", "torn"} {
+		check(t, os.WriteFile(path, []byte(content), 0o600))
+		if _, file, err := repairFile(path, start); err != nil || file.whole != nil {
+			t.Errorf("of %q %d bytes are kept (error: %v)", content, len(file.whole), err)
+		}
+	}
+}

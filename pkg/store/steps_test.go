@@ -115,6 +115,36 @@ func TestReadersAndRecordersWaitForNoStep(t *testing.T) {
 	}
 }
 
+// Nor does anybody wait for the disk while the status asks it for the file's size.
+func TestNobodyWaitsForTheStatus(t *testing.T) {
+	s := open(t, t.TempDir())
+	asked, answered := make(chan struct{}), make(chan struct{})
+	statFile = func(path string) (os.FileInfo, error) {
+		close(asked)
+		<-answered
+		return os.Stat(path)
+	}
+	defer func() { statFile = os.Stat }()
+	status, done := make(chan Status, 1), make(chan error, 1)
+	go func() { status <- s.Status() }()
+	<-asked
+	go func() {
+		batch := &Batch{}
+		batch.Add("a", start.UnixMilli(), Sample{"x", 1})
+		done <- s.Record(batch)
+	}()
+	select {
+	case err := <-done:
+		check(t, err)
+	case <-time.After(time.Minute):
+		t.Error("recording waits for the status")
+	}
+	close(answered)
+	if (<-status).FileBytes != int64(fileSize(t, s.options.Dir)) {
+		t.Error("the status has another size than the file")
+	}
+}
+
 // A process that dies in the middle of any step leaves a folder that holds every
 // commit, whole, without damage and without the step's remains.
 func TestACrashInEveryStepLosesNothing(t *testing.T) {
