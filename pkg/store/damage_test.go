@@ -144,6 +144,58 @@ func TestLostCountsAreReadFromACoarserTier(t *testing.T) {
 	}
 }
 
+// A sealing that a power cut tears has its commits still: no tier is given up for its chunks.
+func TestATornSealingCostsNoTier(t *testing.T) {
+	dir := t.TempDir()
+	now := start.Add(37 * time.Minute)
+	s := countingStore(t, dir, &now)
+	model := counts{}
+	for n := range 3 {
+		count(t, s, model, now.Add(-time.Duration(n)*time.Hour), 1)
+	}
+	check(t, s.Flush())
+	before := fileSize(t, dir)
+	check(t, s.Seal())
+	whole := fileOf(t, dir)
+	for cut := before; cut < len(whole); cut += 97 {
+		torn := t.TempDir()
+		check(t, os.WriteFile(filepath.Join(torn, FileName), whole[:cut], 0o600))
+		after := countingStore(t, torn, &now)
+		wholeTiers(t, after, model, now, fmt.Sprintf("cut at %d", cut))
+		if damage := after.Status().Damage; strings.Contains(strings.Join(damage, ""), "traffic") {
+			t.Errorf("cut at %d, counts are said to be lost that are not: %q", cut, damage)
+		}
+		check(t, after.Close())
+	}
+}
+
+// Where damage takes a sealing together with the mark that it was done, the commits behind it
+// say that it was.
+func TestALostSealingIsNotTakenForAnUnfinishedOne(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	begin, end := 0, 0 // of the second sealing
+	for n := range 3 {
+		batch := &Batch{}
+		batch.Add("a", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"x", float64(n)})
+		if n < 2 {
+			batch.Put("position", []byte{byte(n)})
+		}
+		check(t, s.Record(batch))
+		check(t, s.Flush())
+		if n < 2 {
+			begin = fileSize(t, dir)
+			check(t, s.Seal())
+			end = fileSize(t, dir)
+		}
+	}
+	file := fileOf(t, dir)
+	clear(file[begin:end])
+	if s = openFile(t, file); !s.Outdated("position") {
+		t.Errorf("the position of before the sealing is taken for the last one; the damage is %q", s.Status().Damage)
+	}
+}
+
 // Of a document there are two copies; if both are lost, that is said, and if what is left
 // is from before, it is known.
 func TestAPositionIsNeitherLostNorOldUnnoticed(t *testing.T) {

@@ -69,7 +69,9 @@ type fileState struct {
 	whole   []byte // every command that could be read
 	damaged int    // bytes that could not
 	format  string
-	named   []string // keys of chunks and documents that the damaged bytes name
+	// named are keys of chunks and documents that damaged bytes name, where what they stand for
+	// may be gone.
+	named []string
 	// outdated are documents of which a later state may have been in damaged bytes.
 	outdated []string
 }
@@ -83,6 +85,8 @@ func inspectFile(b []byte) fileState {
 	// Sealings put documents, both copies of each, and then mark that they did. Of damage
 	// behind which there is no mark, the commits are there still.
 	mark, damaged, outdated := 0, 0, 0 // the last; the last before damage, and before damage with one behind it
+	sealed := uint64(0)                // up to where the last mark says that all is
+	var named []string                 // since the last mark
 	for at := 0; at < len(b); {
 		n, arguments, ok := parseCommand(b[at:])
 		if !ok || end == at && end > 0 && !trusted(b[at+n:], arguments) {
@@ -90,7 +94,7 @@ func inspectFile(b []byte) fileState {
 				state.whole = append([]byte{}, b[:at]...)
 			}
 			n = 1 + nextCommand(b[at+1:])
-			state.named = append(state.named, namedIn(b[at:at+n])...)
+			named = append(named, namedIn(b[at:at+n])...)
 			state.damaged += n
 			at += n
 			end, damaged = at, mark
@@ -106,8 +110,18 @@ func inspectFile(b []byte) fileState {
 			if intact(key, string(arguments[2])) == nil {
 				documents[document] = at
 			}
+		case state.damaged > 0 && arguments[2] != nil && strings.HasPrefix(key, "w:"):
+			// Damage may have taken the mark itself. Commits say what was sealed before them.
+			if _, before, _, err := decodeCommit(string(arguments[2])); err != nil || before <= sealed {
+				break
+			}
+			fallthrough
 		case key == sealedKey, arguments[2] == nil && strings.HasPrefix(key, "w:"):
 			mark, outdated = at, damaged
+			state.named, named = append(state.named, named...), nil
+		}
+		if key == sealedKey {
+			sealed, _ = strconv.ParseUint(string(arguments[2]), 10, 64)
 		}
 		if state.damaged > 0 {
 			state.whole = append(state.whole, b[at:at+n]...)
