@@ -96,6 +96,30 @@ func TestThresholdsOfTheNodesOwn(t *testing.T) {
 	}
 }
 
+// What the operator reads.
+func TestWhatSlowTransfersSay(t *testing.T) {
+	for took, want := range map[time.Duration]string{
+		5 * time.Second:  "info: Slow Transfers on A: The slowest hundredth of 20 successful transfers in 15 minutes took 5.0 seconds or longer (threshold: 5 s). Check the load and the health of the disk.",
+		10 * time.Second: "warning: Slow Transfers on A: The slowest hundredth of 20 successful transfers in 15 minutes took 10.0 seconds or longer (threshold: 10 s). Check the load and the health of the disk.",
+	} {
+		s, node := newStore(t), nodeNamed("A")
+		var all []transfer
+		for i := range 20 {
+			x := get(time.Minute+time.Duration(i)*time.Millisecond, took)
+			x.piece = string(rune('A' + i))
+			all = append(all, x)
+		}
+		hear(t, s, node, 50, eventsOf(all...)...)
+		got := ""
+		for _, f := range judged(t, s, concern.Watched{Node: node, Evidence: seeing()}).Findings {
+			got += f.Severity.String() + ": " + f.Title + ": " + f.Message
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", took, got, want)
+		}
+	}
+}
+
 // The debug port's figures are judged as the log's are.
 func TestSlowTransfersOfTheDebugPort(t *testing.T) {
 	s, node := newStore(t), nodeNamed("A")
