@@ -32,6 +32,9 @@ func Package(ctx context.Context) error { return tasks.Package(ctx) }
 // E2E runs the browser tests in a Grafana.
 func E2E(ctx context.Context) error { return tasks.E2E(ctx) }
 
+// Alerts lets the alert rules fire and resolve in a Grafana.
+func Alerts(ctx context.Context) error { return tasks.Alerts(ctx) }
+
 // Bench runs the benchmarks.
 func Bench(ctx context.Context) error { return tasks.Bench(ctx) }
 

@@ -128,7 +128,7 @@ func startGrafana(ctx context.Context, found *grafana, setup grafanaSetup) (*run
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(folders.ini, []byte(grafanaINI(folders, port)), 0o644); err != nil {
+	if err := os.WriteFile(folders.ini, []byte(grafanaINI(folders, port)+setup.more), 0o644); err != nil {
 		return nil, err
 	}
 	running := &runningGrafana{

@@ -24,6 +24,8 @@ type grafanaSetup struct {
 	configure func(*settings.Settings)
 	// alerting are the files that provision Grafana's alerting, by their names; nil: the rules as they are shipped.
 	alerting map[string][]byte
+	// more is added to Grafana's configuration.
+	more string
 }
 
 type grafanaFolders struct {

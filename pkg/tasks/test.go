@@ -40,7 +40,7 @@ func Test(ctx context.Context) bool {
 		{"ESLint", func(ctx context.Context) error { return npm(ctx, "run", "lint") }},
 		{"front-end tests", func(ctx context.Context) error { return npm(ctx, "run", "test:ci") }},
 	}
-	const build, bundle, browser = "front-end build", "bundle check", "browser tests"
+	const build, bundle, browser, alerts = "front-end build", "bundle check", "browser tests", "alerts in Grafana"
 	installed := s.run(ctx, "npm packages", installFrontend)
 	built := false
 	if installed {
@@ -57,9 +57,11 @@ func Test(ctx context.Context) bool {
 	if built {
 		s.run(ctx, bundle, func(ctx context.Context) error { return npm(ctx, "run", "check:bundle") })
 		s.run(ctx, browser, browserTests)
+		s.run(ctx, alerts, alertTests)
 	} else {
 		s.skip(bundle, "there is no front end to look at")
 		s.skip(browser, "there is no front end to look at")
+		s.skip(alerts, "there is no front end to look at")
 	}
 	return s.summary()
 }
