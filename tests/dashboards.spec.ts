@@ -37,24 +37,40 @@ async function isFilled(page: Page): Promise<void> {
   await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
 }
 
-for (const { uid, title, panels } of dashboards) {
-  test(`the dashboard ${title} opens without an error`, async ({ page, gotoDashboardPage }) => {
-    const complaints = complaintsOf(page);
-    await gotoDashboardPage({ uid });
-    await isFilled(page);
-    for (const panel of panels) {
-      const heading = page.getByTestId(
-        panel.type === 'row'
-          ? `data-testid dashboard-row-title-${panel.title}`
-          : `data-testid Panel header ${panel.title}`
-      );
-      await expect(heading.first(), `${panel.type} ${panel.title}`).toBeVisible();
-    }
-    await expect(page.getByTestId('data-testid Panel status error')).toHaveCount(0);
-    // What is empty says why.
-    await expect(page.getByText('No data', { exact: true })).toHaveCount(0);
-    expect(complaints).toEqual([]);
-  });
+/** That a dashboard has all its panels, none of them with an error, or empty without saying why. */
+async function isWhole(page: Page, { panels }: Dashboard): Promise<void> {
+  await isFilled(page);
+  for (const panel of panels) {
+    const heading = page.getByTestId(
+      panel.type === 'row'
+        ? `data-testid dashboard-row-title-${panel.title}`
+        : `data-testid Panel header ${panel.title}`
+    );
+    await expect(heading.first(), `${panel.type} ${panel.title}`).toBeVisible();
+  }
+  await expect(page.getByTestId('data-testid Panel status error')).toHaveCount(0);
+  await expect(page.getByText('No data', { exact: true })).toHaveCount(0);
+}
+
+const sources = { 'simulated nodes': provisionedDataSource };
+
+for (const [nodes, find] of Object.entries(sources)) {
+  for (const dashboard of dashboards) {
+    test(`the dashboard ${dashboard.title} opens without an error with ${nodes}`, async ({
+      page,
+      request,
+      gotoDashboardPage,
+    }) => {
+      const { uid } = await find(request);
+      const complaints = complaintsOf(page);
+      await gotoDashboardPage({
+        uid: dashboard.uid,
+        queryParams: new URLSearchParams({ 'var-datasource': uid }),
+      });
+      await isWhole(page, dashboard);
+      expect(complaints).toEqual([]);
+    });
+  }
 }
 
 test('Fleet leads to a node, and on from there with the same data source', async ({

@@ -10,15 +10,25 @@ interface DataSource {
   uid: string;
   name: string;
   type: string;
+  isDefault: boolean;
   jsonData: { nodes?: Array<{ name: string; log?: string; api?: string }> };
 }
 
 /** The data source that was provisioned with the demo's nodes. */
-export async function provisionedDataSource(request: APIRequestContext): Promise<DataSource> {
+export function provisionedDataSource(request: APIRequestContext): Promise<DataSource> {
+  return dataSource(request, true);
+}
+
+/** The one with the recorded answers of real nodes. */
+export function recordedDataSource(request: APIRequestContext): Promise<DataSource> {
+  return dataSource(request, false);
+}
+
+async function dataSource(request: APIRequestContext, isDefault: boolean): Promise<DataSource> {
   const all: DataSource[] = await (await request.get('/api/datasources')).json();
-  const found = all.find(({ type }) => type === PLUGIN.id);
+  const found = all.find((one) => one.type === PLUGIN.id && one.isDefault === isDefault);
   if (!found) {
-    throw new Error(`this Grafana has no data source of type ${PLUGIN.id}: provision one with a node`);
+    throw new Error(`this Grafana has no ${isDefault ? '' : 'second '}data source of type ${PLUGIN.id}: provision one`);
   }
   // The list leaves out nothing that is needed here, but a single one is sure to be whole.
   return (await request.get(`/api/datasources/uid/${found.uid}`)).json();

@@ -26,7 +26,7 @@ func serveRecordings() (*recordings, error) {
 		server := &http.Server{Handler: replay.Handler(state.FS)}
 		go func() { _ = server.Serve(listener) }() // until it is closed
 		r.servers = append(r.servers, server)
-		r.specs = append(r.specs, fmt.Sprintf("%s %s::http://%s", state.Name, state.Node, listener.Addr()))
+		r.specs = append(r.specs, fmt.Sprintf("%s-%s::http://%s", state.Node, state.Name[:2], listener.Addr()))
 	}
 	return r, nil
 }

@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import path from 'node:path';
+
+import { expect, test } from '@grafana/plugin-e2e';
+
+import { provisionedDataSource } from './grafana';
+
+/** The pictures of the README and of Grafana's page of the plugin: UPDATE_PICTURES=1 go tool mage e2e takes them anew. */
+
+test.skip(!process.env.UPDATE_PICTURES, 'pictures are taken when UPDATE_PICTURES is set');
+
+const WIDTH = 1440;
+const LARGEST = 150_000; // bytes
+
+const pictures = [
+  { name: 'fleet', height: 1120, url: '/d/storagenode-monitor-fleet?from=now-6h&to=now' },
+  { name: 'reputation', height: 1820, url: '/d/storagenode-monitor-reputation?from=now-30m&to=now' },
+  { name: 'traffic', height: 1120, url: '/d/storagenode-monitor-traffic?from=now-6h&to=now' },
+  { name: 'performance', height: 1120, url: '/d/storagenode-monitor-performance?from=now-6h&to=now' },
+  { name: 'storage', height: 1120, url: '/d/storagenode-monitor-storage?from=now-6h&to=now' },
+  { name: 'node', height: 1120, url: '/d/storagenode-monitor-node?from=now-6h&to=now&var-node=failing-audits' },
+];
+
+/** Few colours do for a picture of a page, and it becomes a quarter as large. */
+function shrink(file: string) {
+  execFileSync('convert', [file, '+dither', '-colors', '128', '-strip', '-define', 'png:compression-level=9', `PNG8:${file}`]);
+  expect(statSync(file).size, file).toBeLessThan(LARGEST);
+}
+
+const fileOf = (name: string) => path.resolve('src', 'img', `${name}.png`);
+
+for (const { name, height, url } of pictures) {
+  test(`a picture of ${name}`, async ({ page, request }) => {
+    await page.setViewportSize({ width: WIDTH, height });
+    const { uid } = await provisionedDataSource(request);
+    await page.goto(`${url}&var-datasource=${uid}&kiosk`);
+    await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
+    await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
+    await expect(page.getByTestId('data-testid Panel status error')).toHaveCount(0);
+    await page.screenshot({ path: fileOf(name), animations: 'disabled' });
+    shrink(fileOf(name));
+  });
+}
+
+test('a picture of the settings', async ({ page, request }) => {
+  const { uid, jsonData } = await provisionedDataSource(request);
+  await page.setViewportSize({ width: WIDTH, height: 1120 });
+  await page.goto(`/connections/datasources/edit/${uid}`);
+  await expect(page.getByRole('button', { name: /^Checks of/ })).toHaveCount(jsonData.nodes!.length);
+  await page.screenshot({ path: fileOf('settings'), animations: 'disabled' });
+  shrink(fileOf('settings'));
+});
