@@ -24,7 +24,16 @@ const pictures = [
 
 /** Few colours do for a picture of a page, and it becomes a quarter as large. */
 function shrink(file: string) {
-  execFileSync('convert', [file, '+dither', '-colors', '128', '-strip', '-define', 'png:compression-level=9', `PNG8:${file}`]);
+  execFileSync('convert', [
+    file,
+    '+dither',
+    '-colors',
+    '128',
+    '-strip',
+    '-define',
+    'png:compression-level=9',
+    `PNG8:${file}`,
+  ]);
   expect(statSync(file).size, file).toBeLessThan(LARGEST);
 }
 
