@@ -194,6 +194,20 @@ func TestALostSealingIsNotTakenForAnUnfinishedOne(t *testing.T) {
 	if s = openFile(t, file); !s.Outdated("position") {
 		t.Errorf("the position of before the sealing is taken for the last one; the damage is %q", s.Status().Damage)
 	}
+
+	// An opening that ends after the repair leaves all of that to the next one, which ends it.
+	dir = t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, FileName), file, 0o600))
+	kept, _, err := repairFile(filepath.Join(dir, FileName), start)
+	check(t, err)
+	s = open(t, dir)
+	if damage := strings.Join(s.Status().Damage, ""); !s.Outdated("position") || !strings.Contains(damage, kept) {
+		t.Errorf("after an opening that was cut short the position is taken for the last one; the damage is %q", damage)
+	}
+	check(t, s.Close())
+	if s = open(t, dir); !s.Outdated("position") || len(s.Status().Damage) > 0 {
+		t.Errorf("after the repair there is damage: %q", s.Status().Damage)
+	}
 }
 
 // Of a document there are two copies; if both are lost, that is said, and if what is left

@@ -16,6 +16,7 @@
 //	b:<key>, d:<key>               a document: the latest state of something, twice
 //	m:format, m:sealed, m:clock    the format version; the last sequence sealed; the time
 //	                               by which history goes
+//	m:damage                       what a repair found, while no opening has drawn what follows
 //
 // BuntDB writes a transaction of several keys as several commands, in a map's
 // order, and checks none of them. So a commit is one key, carries a gap-free

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,6 +75,33 @@ type fileState struct {
 	named []string
 	// outdated are documents of which a later state may have been in damaged bytes.
 	outdated []string
+	noted    string // by a repair after which no opening came to its end
+}
+
+// damageNote is what a repaired file says under damageKey, until an opening has drawn what
+// follows: one that ends before would leave nobody who knows.
+type damageNote struct {
+	Damaged         int
+	Named, Outdated []string
+	Kept            string
+}
+
+func (f *fileState) note(kept string) []byte {
+	value, _ := json.Marshal(damageNote{f.damaged, f.named, f.outdated, kept})
+	var b bytes.Buffer
+	_ = writeCommands(&b, []string{damageKey}, []string{string(value)})
+	return b.Bytes()
+}
+
+// recall adds what was noted, and answers where that original is kept.
+func (f *fileState) recall() (kept string) {
+	var noted damageNote
+	if json.Unmarshal([]byte(f.noted), &noted) != nil {
+		return "" // there is no note
+	}
+	f.damaged += noted.Damaged
+	f.named, f.outdated = append(f.named, noted.Named...), append(f.outdated, noted.Outdated...)
+	return noted.Kept
 }
 
 // inspectFile tells what of a file can be read. Behind damage, it takes what looks like a
@@ -102,6 +130,8 @@ func inspectFile(b []byte) fileState {
 		}
 		key := string(arguments[1])
 		switch document, isDocument := documentKey(key); {
+		case key == damageKey:
+			state.noted = string(arguments[2])
 		case key == formatKey:
 			state.format = string(arguments[2])
 		case isDocument && arguments[2] == nil:
@@ -206,11 +236,13 @@ func repairFile(path string, now time.Time) (kept string, state fileState, err e
 	whole := state.whole
 	state.whole = nil // BuntDB is to read it without the same in memory twice
 	if state.damaged == 0 {
-		return "", state, nil
+		kept = state.recall()
+		return kept, state, nil
 	}
+	state.recall()
 	kept, err = keepAside(path, b, now)
 	if err == nil {
-		err = ReplaceFile(path, whole)
+		err = ReplaceFile(path, append(whole[:len(whole):len(whole)], state.note(kept)...))
 	}
 	if err != nil && bytes.HasPrefix(b, whole) {
 		// A commit that a full disk tore is the commonest damage: cutting it off takes no space.

@@ -17,7 +17,7 @@ type loading struct {
 	lost       []string          // what they were, in words
 	mended     map[string]string // values to write, by key
 	ends       map[string]int64  // up to where tiers are given up, because they lost a chunk
-	superseded []string          // chunks that a merged one contains
+	superseded []string          // chunks that a merged one contains, and the note of a repair
 	documents  map[string]*documentLoad
 	chunks     map[place][]chunkRange
 	contained  map[place]uint64   // up to which sequence chunks contain this place
@@ -154,6 +154,8 @@ func (s *Store) loadEntry(l *loading, key, value string) {
 		l.format = value
 	case key == clockKey:
 		l.clock = value
+	case key == damageKey:
+		l.superseded = append(l.superseded, key) // which this opening draws what follows from
 	case key == sealedKey:
 		sealed, _ := strconv.ParseUint(value, 10, 64)
 		l.sealed = max(l.sealed, sealed)

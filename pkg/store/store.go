@@ -32,6 +32,7 @@ const (
 	currentFormatNumber = 6
 	formatKey           = "m:format"
 	sealedKey           = "m:sealed"
+	damageKey           = "m:damage"
 )
 
 // ErrClosed is the answer of every method after Close.
