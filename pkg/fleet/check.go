@@ -172,6 +172,9 @@ func checkLimits(status store.Status) []Check {
 	case status.MemoryLimit > 0 && float64(status.MemoryBytes) >= nearLimit*float64(status.MemoryLimit):
 		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: taken + "; past that the oldest values as polled are dropped", Mend: raise})
 	}
+	if status.UnwrittenRows > 0 {
+		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%d rows were refused since the start, because the file could not be written and what waited for that filled the memory", status.UnwrittenRows), Mend: "keep space free on the disk; logs are read once more from where they were, polls of that time are missing"})
+	}
 	if status.RefusedRows > 0 {
 		checks = append(checks, Check{Name: "store_times", Verdict: Warning, Message: fmt.Sprintf("%d polls were refused since the start, because their times were too far in the past or the future", status.RefusedRows), Mend: "check this machine's clock and switch on time synchronisation (NTP)"})
 	}

@@ -119,12 +119,13 @@ func TestHealthSaysWhatTheStoreDropsAndCannotDo(t *testing.T) {
 		status store.Status
 		want   []string // words of each warning
 	}{
-		"far from the limit":  {store.Status{MemoryBytes: 79 << 20, MemoryLimit: 100 << 20}, nil},
-		"without a limit":     {store.Status{MemoryBytes: 79 << 20}, nil},
-		"near the limit":      {store.Status{MemoryBytes: 80 << 20, MemoryLimit: 100 << 20}, []string{"takes 80 of the 100 MiB"}},
-		"blocks were dropped": {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3}, []string{"3 of its oldest blocks"}},
-		"a wrong clock":       {store.Status{RefusedRows: 5}, []string{"5 polls were refused"}},
-		"a disk that fails":   {store.Status{UpkeepErrors: []string{"not safely on its disk"}}, []string{"not safely on its disk"}},
+		"far from the limit":   {store.Status{MemoryBytes: 79 << 20, MemoryLimit: 100 << 20}, nil},
+		"without a limit":      {store.Status{MemoryBytes: 79 << 20}, nil},
+		"near the limit":       {store.Status{MemoryBytes: 80 << 20, MemoryLimit: 100 << 20}, []string{"takes 80 of the 100 MiB"}},
+		"blocks were dropped":  {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3}, []string{"3 of its oldest blocks"}},
+		"a wrong clock":        {store.Status{RefusedRows: 5}, []string{"5 polls were refused"}},
+		"a disk that was full": {store.Status{UnwrittenRows: 7}, []string{"7 rows were refused"}},
+		"a disk that fails":    {store.Status{UpkeepErrors: []string{"not safely on its disk"}}, []string{"not safely on its disk"}},
 	} {
 		checks := slices.Concat(checkUpkeep(test.status), checkLimits(test.status))
 		if len(checks) != len(test.want) {

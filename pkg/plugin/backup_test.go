@@ -81,7 +81,7 @@ func TestMetricsTellOfTheStore(t *testing.T) {
 	if values["open"] != 1 || values["file_bytes"] == 0 || values["memory_limit_bytes"] != 512<<20 || values["commit_duration_seconds_sum"] <= 0 || values["recorded_rows_total"] == 0 {
 		t.Errorf("the metrics are %v", values)
 	}
-	for _, name := range []string{"refused_rows_total", "pending_rows", "chunks", "shed_chunks_total", "memory_bytes", "replayed_commits", "corruptions", "compaction_duration_seconds_count"} {
+	for _, name := range []string{"refused_rows_total", "unwritten_rows_total", "pending_rows", "chunks", "shed_chunks_total", "memory_bytes", "replayed_commits", "corruptions", "compaction_duration_seconds_count"} {
 		if _, ok := values[name]; !ok {
 			t.Errorf("there is no metric %s", name)
 		}

@@ -70,6 +70,9 @@ func (s *Store) full(batch *Batch) bool {
 	now := s.options.Now()
 	s.mu.Lock()
 	full := (s.status.CommitError != "" || s.sealFailed) && s.waiting()+s.unsealed > int64(refusedAbove*float64(limit))
+	if full {
+		s.status.UnwrittenRows += uint64(len(batch.rows))
+	}
 	due := full && (now.Sub(s.fullReported) >= refusalPause || now.Before(s.fullReported))
 	if due {
 		s.fullReported = now

@@ -193,7 +193,7 @@ func TestWhatCannotBeWrittenIsRefusedAtTheMemoryLimit(t *testing.T) {
 		}
 	}
 	status := s.Status()
-	if refused != 1000 || status.MemoryBytes > status.MemoryLimit || status.RefusedRows != 1000 {
+	if refused != 1000 || status.MemoryBytes > status.MemoryLimit || status.UnwrittenRows != 1000 || status.RefusedRows > 0 {
 		t.Fatalf("of %d batches %d are refused, %d bytes are taken", n, refused, status.MemoryBytes)
 	}
 	if full := strings.Count(strings.Join(told, "\n"), "nothing more is recorded"); full != 1 {

@@ -21,7 +21,6 @@ func (s *Store) Record(batch *Batch) error {
 		}
 	}
 	if s.full(accepted) {
-		s.refuse(len(batch.rows), now)
 		return ErrFull
 	}
 	if refused := len(batch.rows) - len(accepted.rows); refused > 0 {

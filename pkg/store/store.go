@@ -117,6 +117,7 @@ type Status struct {
 	PendingRows                   int      // recorded, not yet committed
 	RecordedRows, RecordedSamples uint64   // since the store was opened
 	RefusedRows                   uint64   // for their times, since the store was opened
+	UnwrittenRows                 uint64   // refused with ErrFull, since the store was opened
 	Replayed                      int      // commits read back at the opening
 	Damage                        []string // what the opening found damaged, in words
 	CorruptCopies                 []string // where the damaged originals were kept
