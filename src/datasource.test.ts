@@ -1,4 +1,4 @@
-import { CoreApp, type DataSourceInstanceSettings } from '@grafana/data';
+import { CoreApp, type DataSourceInstanceSettings, dateTime } from '@grafana/data';
 import { type BackendSrv, setBackendSrv, type TemplateSrv } from '@grafana/runtime';
 import { lastValueFrom, of } from 'rxjs';
 
@@ -189,19 +189,26 @@ describe('StorjDataSource', () => {
     expect(frame.fields[1].values).toEqual([1, 9]);
   });
 
-  it('leaves out a heat map of nothing, over which Grafana’s panel fails, and nothing else', async () => {
-    const nothing = { schema: { meta: { type: 'heatmap-rows' }, fields: [] }, data: { values: [] } };
-    const something = { schema: { fields: [{ name: 'time', type: 'time' }] }, data: { values: [[1]] } };
+  it.each([
+    ['heatmap', 'latency', [['time', 'nothing seen'], ['time']]],
+    ['timeseries', 'conditions', [['time']]],
+    ['timeseries', 'latency', [[], ['time']]],
+  ])('shows an empty %s of %s as Grafana’s panels can', async (format, queryType, want) => {
+    const notices = [{ severity: 'info', text: 'A: not seen' }];
+    const nothing = { schema: { refId: 'A', meta: { notices }, fields: [] }, data: { values: [] } };
+    const something = { schema: { refId: 'A', fields: [{ name: 'time', type: 'time' }] }, data: { values: [[1]] } };
     mockFetch.mockReturnValue(of({ data: { results: { A: { frames: [nothing, something] } } } }));
-    const fieldsOf = async (format: string) => {
-      const asked = makeDataSource().query({
-        targets: [{ refId: 'A', queryType: 'latency', format }],
-        scopedVars: {},
-      } as never);
-      return (await lastValueFrom(asked)).data.map(({ fields }) => fields.length);
-    };
-    expect(await fieldsOf('heatmap')).toEqual([1]);
-    expect(await fieldsOf('timeseries')).toEqual([0, 1]);
+    const asked = makeDataSource().query({
+      targets: [{ refId: 'A', queryType, format }],
+      range: { from: dateTime(1000), to: dateTime(2000) },
+      scopedVars: {},
+    } as never);
+    const frames = (await lastValueFrom(asked)).data;
+    expect(frames.map(({ fields }) => fields.map(({ name }: { name: string }) => name))).toEqual(want);
+    if (format === 'heatmap') {
+      expect(frames[0].meta.notices).toEqual(notices);
+      expect(frames[0].fields[0].values).toEqual([1000, 2000]);
+    }
   });
 
   it('lists the dashboard’s variables', () => {

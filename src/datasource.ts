@@ -13,6 +13,7 @@ import { from, map, type Observable, switchMap } from 'rxjs';
 
 import { ALWAYS_KNOWN, FILTER_KEYS, type KnownNames, withFilters } from './adhocFilters';
 import { annotationSupport, withEnds } from './annotations';
+import { withoutEmptyFrames } from './emptyFrames';
 import { expandList, expandPatterns } from './interpolation';
 import {
   ACTIONS,
@@ -38,11 +39,6 @@ import {
 import { toVariableQuery } from './variableQuery';
 import { StorjVariableSupport } from './variables';
 
-/** Grafana's heat map fails over a frame without fields; where there is no frame, it says why the panel is empty. */
-function withoutEmptyFrames(response: DataQueryResponse): DataQueryResponse {
-  return { ...response, data: response.data.filter(({ fields }) => fields?.length !== 0) };
-}
-
 /** The front end's side of the data source. The queries themselves are answered by the back end. */
 export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOptions> {
   constructor(
@@ -67,11 +63,8 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
   }
 
   query(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {
-    const answer = this.filteredQuery(request);
-    if (request.targets.some(({ format }) => format === 'annotations')) {
-      return answer.pipe(map(withEnds));
-    }
-    return request.targets.some(({ format }) => format === 'heatmap') ? answer.pipe(map(withoutEmptyFrames)) : answer;
+    const answer = this.filteredQuery(request).pipe(map((response) => withoutEmptyFrames(response, request)));
+    return request.targets.some(({ format }) => format === 'annotations') ? answer.pipe(map(withEnds)) : answer;
   }
 
   private filteredQuery(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {

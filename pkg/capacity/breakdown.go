@@ -154,6 +154,9 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 			continue
 		}
 		text, severity := silence(n, request)
+		if total && n.ever() && !n.polled {
+			text += withoutIt
+		}
 		if text == "" && r.paid != r.paid {
 			text, severity = node.Name+": no satellite has said yet what it stores: it does so a day after the first upload, and at the begin of a month", data.NoticeSeverityInfo
 		}
@@ -165,8 +168,23 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 		}
 	}
 	if total && len(rows) > 0 {
+		// As in capacity, a node without an API does not hide what the others use: it counts with
+		// what is free, and comes last.
+		slices.SortStableFunc(rows, func(x, y breakdownRow) int {
+			switch unseen := x.used != x.used; {
+			case unseen == (y.used != y.used):
+				return 0
+			case unseen:
+				return 1
+			}
+			return -1
+		})
 		sum := rows[0]
 		for _, r := range rows[1:] {
+			if r.used != r.used && sum.used == sum.used {
+				sum.free += r.free
+				continue
+			}
 			sum.breakdown = sum.plus(r.breakdown)
 			if r.paidUntil.Before(sum.paidUntil) {
 				sum.paidUntil = r.paidUntil

@@ -146,6 +146,30 @@ func (m metric) latest(s sums, f forecast) float64 {
 	return m.of(s)
 }
 
+// fleetSum adds nodes up. Of a node that only its log tells of, it is known what is free: the sum has
+// that of it and nothing else, which a notice says, so that one node without an API does not hide
+// what all others use.
+type fleetSum struct {
+	sums
+	nodes  int
+	polled bool // whether one of them is polled
+}
+
+func (t *fleetSum) add(s sums, polled bool) {
+	switch {
+	case t.nodes == 0:
+		t.sums, t.polled = s, polled
+	case polled == t.polled:
+		t.sums = t.plus(s)
+	case polled:
+		s.free += t.free
+		t.sums, t.polled = s, true
+	default:
+		t.free += s.free
+	}
+	t.nodes++
+}
+
 // plus adds what is known of another node. What of one node is not known is not known of all,
 // but for what can be reclaimed, which old nodes do not say. A forecast reaches as far as any.
 func (s sums) plus(other sums) sums {
@@ -167,28 +191,19 @@ func (s sums) plus(other sums) sums {
 // all adds up what is known of the nodes that ever said anything, and when they are full as
 // one. A node that never did is named in a notice; one that is retired has no disk any more.
 func (a *answer) all() (sums, forecast, bool) {
-	var sum sums
-	known, blind := 0, ""
+	var sum fleetSum
+	blind := false
 	for _, n := range a.nodes {
-		if !n.counts() {
-			continue
-		}
-		one := n.now()
-		if known == 0 {
-			sum = one
-		} else {
-			sum = sum.plus(one)
-		}
-		known++
-		if n.forecast.unknown() {
-			blind = n.Name
+		if n.counts() {
+			sum.add(n.now(), n.polled)
+			blind = blind || n.forecast.unknown()
 		}
 	}
 	f := forecast{days: math.NaN(), lower: math.NaN(), upper: math.NaN()}
-	if known > 0 && blind == "" {
+	if sum.nodes > 0 && !blind {
 		f = sum.until()
 	}
-	return sum, f, known > 0
+	return sum.sums, f, sum.nodes > 0
 }
 
 // instants answers the latest value of each metric and node, one frame a metric. For a range
@@ -278,20 +293,18 @@ func (a *answer) pastRows(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	var rows []row
+	var sum fleetSum
 	for _, r := range read {
 		for i := len(r.steps) - 1; i >= 0; i-- {
 			if s := r.steps[i]; s.said() {
 				rows = append(rows, row{node: r.node.Name, sums: s, forecast: s.until(), at: time.UnixMilli(r.times[i])})
+				sum.add(s, r.node.polled)
 				break
 			}
 		}
 	}
 	if a.total && len(rows) > 0 {
-		sum := rows[0].sums
-		for _, r := range rows[1:] {
-			sum = sum.plus(r.sums)
-		}
-		rows = []row{{node: "all nodes", sums: sum, forecast: sum.until(), at: rows[0].at}}
+		rows = []row{{node: "all nodes", sums: sum.sums, forecast: sum.until(), at: rows[0].at}}
 	}
 	return rows, nil
 }

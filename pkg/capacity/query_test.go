@@ -283,6 +283,46 @@ func TestTotal(t *testing.T) {
 	}
 }
 
+// A node of which only the log tells does not hide what the others use: it counts with what is
+// free, whatever the order of the nodes, and a notice says so.
+func TestANodeWithoutAnAPIDoesNotHideTheTotal(t *testing.T) {
+	s := newScene(t)
+	s.polls("A", 8*day, time.Hour, growing(1000, 900, 10))
+	s.polls("B", 8*day, time.Hour, growing(1000, 500, 20))
+	s.upload("heard", 300*gb)
+	s.flush("heard")
+	for _, nodes := range [][]string{{"A", "heard", "B"}, {"heard", "A", "B"}, {"A", "B", "heard"}} {
+		asked := func(queryType string, format concern.Format, metrics ...string) concern.Request {
+			r := s.asking(queryType, format, metrics, nodes...)
+			r.Query.GroupBy = []string{"total"}
+			return r
+		}
+		want := map[string]float64{"used_bytes{}": 1.4e12, "free_bytes{}": 9e11, "used_percent{}": 70, "growth_bytes_per_day{}": 3e10}
+		answer := s.answer(asked("capacity", concern.Instant, "used_bytes", "free_bytes", "used_percent", "growth_bytes_per_day", "days_until_full"))
+		if diff := cmp.Diff(want, instantsOf(t, answer), nearly); diff != "" {
+			t.Errorf("%q: %s", nodes, diff)
+		}
+		if texts := strings.Join(notices(answer), "\n"); !strings.Contains(texts, "heard: only what is free is known") || !strings.Contains(texts, "all nodes is without it") {
+			t.Errorf("%q: notices %s", nodes, texts)
+		}
+		all := seriesOf(t, s.answer(asked("capacity", concern.TimeSeries, "used_bytes", "free_bytes", "forecast_used_bytes")))
+		for name, want := range map[string]float64{"used_bytes{}": 1.4e12, "free_bytes{}": 9e11, "forecast_used_bytes{}": 2e12} {
+			at := ascending(all[name])
+			if len(at) == 0 || math.Abs(all[name][at[len(at)-1]]-want) > 1e9 {
+				t.Errorf("%q: %s ends with %v, want %f", nodes, name, all[name], want)
+			}
+		}
+		want = map[string]float64{"used_bytes{}": 1.4e12, "free_bytes{}": 9e11}
+		answer = s.answer(asked("storage_breakdown", concern.Instant, "used_bytes", "free_bytes"))
+		if diff := cmp.Diff(want, instantsOf(t, answer), nearly); diff != "" {
+			t.Errorf("%q: %s", nodes, diff)
+		}
+		if texts := strings.Join(notices(answer), "\n"); !strings.Contains(texts, "all nodes is without it") {
+			t.Errorf("%q: notices %s", nodes, texts)
+		}
+	}
+}
+
 // A retired node has no disk any more: it is part of the past, and neither of what is free now
 // nor of the forecast, which it does not keep from the others.
 func TestARetiredNodeIsNotInTheTotal(t *testing.T) {

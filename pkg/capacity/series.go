@@ -79,13 +79,8 @@ func (a *answer) series(ctx context.Context) (data.Frames, error) {
 // are there still; before it first said anything it counts nothing. A step in which no node said
 // anything has no sum. A retired node counts up to its last word.
 func (a *answer) summed(read []readNode, times []int64) []readNode {
-	sum := readNode{times: times, steps: make([]sums, len(times))}
-	sum.node.Thresholds = a.request.Settings.Thresholds
-	for i := range sum.steps {
-		sum.steps[i] = unknown()
-	}
+	totals := make([]fleetSum, len(times))
 	said := make([]bool, len(times))
-	begun := make([]bool, len(times))
 	for _, r := range read {
 		last, ever := unknown(), false
 		if n := r.node; n.counts() && n.disk.at().Before(a.request.From) {
@@ -99,18 +94,17 @@ func (a *answer) summed(read []readNode, times []int64) []readNode {
 			if s := r.steps[i]; s.said() {
 				last, ever, said[i] = s, true, true
 			}
-			switch {
-			case !ever:
-			case !begun[i]:
-				sum.steps[i], begun[i] = last, true
-			default:
-				sum.steps[i] = sum.steps[i].plus(last)
+			if ever {
+				totals[i].add(last, r.node.polled)
 			}
 		}
 	}
+	sum := readNode{times: times, steps: make([]sums, len(times))}
+	sum.node.Thresholds = a.request.Settings.Thresholds
 	for i := range sum.steps {
-		if !said[i] {
-			sum.steps[i] = unknown()
+		sum.steps[i] = unknown()
+		if said[i] {
+			sum.steps[i] = totals[i].sums
 		}
 	}
 	return []readNode{sum}
@@ -170,7 +164,9 @@ func (a *answer) future() []int64 {
 func (a *answer) foretell(m metric, of knownNode, times []int64, values []float64, history int) {
 	nodes := []knownNode{of}
 	if a.total {
-		nodes = slices.DeleteFunc(slices.Clone(a.nodes), func(n knownNode) bool { return !n.counts() })
+		nodes = slices.DeleteFunc(slices.Clone(a.nodes), func(n knownNode) bool {
+			return !n.counts() || m.name != forecastFreeMetric && !n.polled // as the sum has it
+		})
 	}
 	if len(nodes) == 0 {
 		return
@@ -234,6 +230,9 @@ func (a *answer) notices() []data.Notice {
 			continue // it is not expected to say anything
 		}
 		if text, severity := silence(n, a.request); text != "" {
+			if a.total && n.ever() && !n.polled {
+				text += withoutIt
+			}
 			add(severity, "%s", text)
 		}
 		if ahead && n.ever() && n.forecast.reason != forecastGiven && n.forecast.reason != isFull {
@@ -242,6 +241,9 @@ func (a *answer) notices() []data.Notice {
 	}
 	return notices
 }
+
+// withoutIt is said of a node without an API where nodes are added up.
+const withoutIt = "; what is added up of all nodes is without it, but for what is free"
 
 // silence says what is not known of a node, and what would change that; "": all is.
 func silence(n knownNode, request concern.Request) (string, data.NoticeSeverity) {
