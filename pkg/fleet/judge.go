@@ -9,6 +9,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
 const (
@@ -181,14 +182,14 @@ func (collecting) Conditions() []conditions.Definition {
 // Judge looks at the store and at every log.
 func (collecting) Judge(_ context.Context, c conditions.Case) (conditions.Verdict, error) {
 	var verdict conditions.Verdict
+	if f, ok := unwritable(c.Store.Status()); ok {
+		verdict.Findings = append(verdict.Findings, f)
+	}
 	find := func(history, title, message string, since time.Time, value, threshold float64, unit string) {
 		verdict.Findings = append(verdict.Findings, conditions.Finding{
 			Code: conditions.NotCollecting, History: history, Severity: conditions.Critical,
 			Title: title, Message: message, Since: since, Value: value, Threshold: threshold, Unit: unit,
 		})
-	}
-	if status := c.Store.Status(); status.CommitError != "" {
-		find(conditions.Monitor, "The store cannot be written", fmt.Sprintf("%s. %d rows wait in memory and are lost if the plugin ends. Free space on the disk of the data folder.", status.CommitError, status.PendingRows), time.Time{}, float64(status.PendingRows), 0, "short")
 	}
 	for _, node := range c.Nodes {
 		since := node.LogSince
@@ -208,4 +209,16 @@ func (collecting) Judge(_ context.Context, c conditions.Case) (conditions.Verdic
 		}
 	}
 	return verdict, nil
+}
+
+// unwritable is what a store that cannot be written is told of with.
+func unwritable(status store.Status) (f conditions.Finding, ok bool) {
+	if status.CommitError == "" {
+		return f, false
+	}
+	return conditions.Finding{
+		Code: conditions.NotCollecting, History: conditions.Monitor, Severity: conditions.Critical, Title: "The store cannot be written",
+		Message: fmt.Sprintf("What is collected cannot be kept: %s. %d rows wait in memory and are lost if the plugin ends. Free space on the disk of the data folder.", status.CommitError, status.PendingRows),
+		Value:   float64(status.PendingRows), Unit: "short",
+	}, true
 }

@@ -452,44 +452,6 @@ func TestTheOriginalsMessages(t *testing.T) {
 	}
 }
 
-func TestVettingStuck(t *testing.T) {
-	b := newBench(t)
-	b.vetted = false
-	b.joined = noon.Add(-50 * day)
-	audited := func(n int) { b.say(logged(b.now, us1, n, n, 1, 1, 1)[len("2026-11-20T12:00:00Z\t"):]) }
-	b.poll(us1, full)
-	if why := unseen(b.judge(), "vetting_stuck"); !strings.Contains(why, "only its log says") {
-		t.Errorf("without a line of its audits: %q", why)
-	}
-	audited(99)
-	b.poll(us1, full)
-	b.expect("")
-	audited(100)
-	for range 14 {
-		b.after(day).poll(us1, full)
-		audited(100)
-		b.poll(us1, full)
-		if b.now.Before(noon.Add(14 * day)) {
-			b.expect("")
-		}
-	}
-	b.expect("vetting_stuck info us1")
-	got := finding(t, b.judge(), "vetting_stuck")
-	if got.Message != "Node Alpha has 100 audits and is 64 days with us1, and is still not vetted. There is nothing to do at the node; ask in the forum if it lasts." || got.Value != 100 || got.Threshold != 100 {
-		t.Errorf("%+v", got)
-	}
-	b.vetted = true
-	b.after(5*time.Minute).poll(us1, full)
-	if f := b.judge().Findings; len(f) > 0 {
-		t.Errorf("vetted: %+v", f)
-	}
-	young := newBench(t)
-	young.vetted, young.joined = false, noon.Add(-20*day)
-	young.poll(us1, full)
-	young.say(logged(young.now, us1, 500, 500, 1, 1, 1)[len("2026-11-20T12:00:00Z\t"):])
-	young.expect("")
-}
-
 // At a first look nobody knows whether a score falls: it is not judged well for that.
 func TestAuditRiskAtAFirstLook(t *testing.T) {
 	look := func(audit float64, before func(*bench)) (string, []conditions.Unseen) {

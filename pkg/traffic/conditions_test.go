@@ -2,6 +2,8 @@ package traffic_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -176,7 +178,7 @@ func TestConditions(t *testing.T) {
 		w.each(4*time.Minute, ago-2*time.Hour, 2*time.Hour-1, download)
 		w.each(30*time.Minute, 2*time.Hour-time.Minute, 0, other)
 	}
-	for _, c := range []struct {
+	cases := []struct {
 		name    string
 		happens func(w *watch)
 		want    string
@@ -336,35 +338,65 @@ func TestConditions(t *testing.T) {
 			w.node.Evidence.Last[concern.AnyLine] = noon.Add(-61 * time.Minute)
 		},
 			"upload_rejected not watched", []string{"no line since 2026-11-22 10:59 UTC"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWatch(t)
-			c.happens(w)
-			verdict := w.judge()
-			if got := inWords(verdict); got != c.want {
-				t.Errorf("got %q, want %q: %+v", got, c.want, verdict)
-			}
-			text := ""
-			for _, f := range verdict.Findings {
-				text += f.Message
-				if f.History != "history-of-Alpha" || f.Title == "" || f.Unit == "" || !(f.Value >= f.Threshold) {
-					t.Errorf("%+v", f)
-				}
-			}
-			for _, u := range verdict.Unseen {
-				text += u.Why
-				if u.History != "history-of-Alpha" || u.Why == "" {
-					t.Errorf("%+v", u)
-				}
-			}
-			for _, part := range c.says {
-				if !strings.Contains(text, part) {
-					t.Errorf("%q does not say %q", text, part)
-				}
-			}
-		})
 	}
+	told := make([]string, len(cases))
+	t.Run("cases", func(t *testing.T) {
+		for i, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWatch(t)
+				c.happens(w)
+				verdict := w.judge()
+				told[i] = whole(c.name, verdict)
+				if got := inWords(verdict); got != c.want {
+					t.Errorf("got %q, want %q: %+v", got, c.want, verdict)
+				}
+				text := ""
+				for _, f := range verdict.Findings {
+					text += f.Message
+					if f.History != "history-of-Alpha" || f.Title == "" || f.Unit == "" || !(f.Value >= f.Threshold) {
+						t.Errorf("%+v", f)
+					}
+				}
+				for _, u := range verdict.Unseen {
+					text += u.Why
+					if u.History != "history-of-Alpha" || u.Why == "" {
+						t.Errorf("%+v", u)
+					}
+				}
+				for _, part := range c.says {
+					if !strings.Contains(text, part) {
+						t.Errorf("%q does not say %q", text, part)
+					}
+				}
+			})
+		}
+	})
+	// The golden file is what operators read. Nothing writes it but people.
+	path := filepath.Join("testdata", "conditions.golden")
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(strings.Join(told, ""), "\n")); diff != "" {
+		t.Errorf("%s and what is told differ (-file +told):\n%s", path, diff)
+	}
+}
+
+// whole is all that a verdict says, as the golden file has it.
+func whole(name string, verdict conditions.Verdict) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", name)
+	if len(verdict.Findings)+len(verdict.Unseen) == 0 {
+		b.WriteString("nothing\n")
+	}
+	for _, f := range verdict.Findings {
+		fmt.Fprintf(&b, "%s, %s: %s (%.10g of %.10g %s)\n  %s\n", f.Code, f.Severity, f.Title, f.Value, f.Threshold, f.Unit, f.Message)
+	}
+	for _, u := range verdict.Unseen {
+		fmt.Fprintf(&b, "%s, not watched: %s\n", u.Code, u.Why)
+	}
+	return b.String()
 }
 
 // reject lets so many uploads be rejected in the hour that ended so many hours ago, and so many
@@ -397,79 +429,5 @@ func TestConditionsAreDefined(t *testing.T) {
 		if !d.NeedsNode || d.Group != "traffic" {
 			t.Errorf("%+v", d)
 		}
-	}
-}
-
-// BenchmarkJudging judges 100 nodes with the traffic of a week. Most have traffic; at worst all
-// are quiet, or reject uploads.
-func BenchmarkJudging(b *testing.B) {
-	for _, kind := range []string{"busy", "quiet", "rejecting"} {
-		b.Run(kind, func(b *testing.B) {
-			s := newStore(b)
-			c := conditions.Case{Store: s, Settings: settings.Default(), Now: noon}
-			for n := range 100 {
-				node := concern.Watched{Node: nodeNamed(fmt.Sprint("node", n)), State: concern.Connected, Evidence: seeing()}
-				node.Evidence.Level = storagenode.Info
-				ear := traffic.Concern{}.Listen(node.Node, s)
-				hear := func(before time.Duration, outcome storagenode.Outcome, each bool) {
-					for _, satellite := range []string{us1, eu1, "ap1", "saltlake"} {
-						for _, action := range []storagenode.Action{storagenode.Put, storagenode.Get, storagenode.GetAudit, storagenode.GetRepair, storagenode.PutRepair} {
-							for range 1 + n%3 {
-								e := ended(before, satellite, action, outcome, 4096)
-								ear.Hear(&e)
-							}
-							if !each {
-								return
-							}
-						}
-					}
-				}
-				end := time.Duration(0)
-				if kind == "quiet" {
-					end = 2*time.Hour + time.Minute
-					node.Evidence.Last[concern.TransferLines] = noon.Add(-end)
-				}
-				for before := 7*day + 3*time.Hour; before > end; before -= 10 * time.Minute {
-					hear(before, storagenode.OutcomeSuccess, true)
-					hear(before, storagenode.OutcomeCanceled, true)
-				}
-				for before := 2 * time.Hour; before > 0; before -= time.Minute {
-					e := other(before)
-					ear.Hear(&e)
-					if kind == "rejecting" {
-						for range 10 {
-							hear(before, storagenode.OutcomeRejected, false)
-						}
-					}
-					if kind != "quiet" {
-						hear(before, storagenode.OutcomeSuccess, true)
-					}
-				}
-				batch := &store.Batch{}
-				if err := ear.Flush(batch); err != nil {
-					b.Fatal(err)
-				}
-				if err := s.Record(batch); err != nil {
-					b.Fatal(err)
-				}
-				c.Nodes = append(c.Nodes, node)
-			}
-			if err := s.Flush(); err != nil {
-				b.Fatal(err)
-			}
-			if err := s.Seal(); err != nil {
-				b.Fatal(err)
-			}
-			for b.Loop() {
-				verdict, err := traffic.Concern{}.Judge(b.Context(), c)
-				if err != nil {
-					b.Fatal(err)
-				}
-				want := map[string]int{"busy": 0, "quiet": 100, "rejecting": 100}[kind]
-				if len(verdict.Findings) != want || len(verdict.Unseen) > 0 {
-					b.Fatalf("%d findings, %d unseen: %+v", len(verdict.Findings), len(verdict.Unseen), verdict)
-				}
-			}
-		})
 	}
 }

@@ -2,6 +2,8 @@ package upkeep_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -158,7 +160,7 @@ func inWords(verdict conditions.Verdict) string {
 
 func TestOrdersFailing(t *testing.T) {
 	const hour = time.Hour
-	for _, c := range []struct {
+	cases := []struct {
 		name    string
 		happens func(s *sender)
 		want    string
@@ -256,49 +258,81 @@ func TestOrdersFailing(t *testing.T) {
 		{"a log of fatal lines", func(s *sender) { s.otherLine(0); s.node.Evidence.Level = storagenode.Fatal }, "not watched", []string{"no line below FATAL"}},
 		{"a log that cannot be read", func(s *sender) { s.fails(41*hour, 0, us1); s.node.LogTrouble = "permission denied" }, "not watched", []string{"permission denied"}},
 		{"a log that is behind", func(s *sender) { s.fails(41*hour, hour, us1); s.node.LogBehind = 4<<10 + 1 }, "not watched", []string{"still being read"}},
-	} {
-		for _, every := range []int{1, 3, 1000} {
-			t.Run(fmt.Sprint(c.name, " flushed after ", every), func(t *testing.T) {
-				t.Parallel()
-				s := newSender(t)
-				c.happens(s)
-				seen := s.node.Evidence
-				s.listen(every)
-				if !seen.HasLog || !seen.Last[concern.AnyLine].IsZero() {
-					s.node.Evidence = seen
-				}
-				if len(s.lines) == 0 {
-					s.node.Evidence.Since = time.Time{}
-				}
-				verdict := s.verdict()
-				if got := inWords(verdict); got != c.want {
-					t.Errorf("got %q, want %q: %+v", got, c.want, verdict)
-				}
-				text := ""
-				for _, f := range verdict.Findings {
-					text += f.Message
-					if f.Code != "orders_failing" || f.History != "history-of-Alpha" || f.Unit != "s" || f.Value < f.Threshold || strings.Contains(f.Message, "..") {
-						t.Errorf("%+v", f)
-					}
-				}
-				for _, u := range verdict.Unseen {
-					text += u.Why
-				}
-				for _, part := range c.says {
-					if !strings.Contains(text, part) {
-						t.Errorf("%q does not say %q", text, part)
-					}
-				}
-				if err := s.store.Close(); err != nil {
-					t.Fatal(err)
-				}
-				s.open()
-				if diff := cmp.Diff(verdict, s.verdict()); diff != "" {
-					t.Errorf("after opening the store anew: %s", diff)
-				}
-			})
-		}
 	}
+	told := make([]string, len(cases))
+	t.Run("cases", func(t *testing.T) {
+		for i, c := range cases {
+			for _, every := range []int{1, 3, 1000} {
+				t.Run(fmt.Sprint(c.name, " flushed after ", every), func(t *testing.T) {
+					t.Parallel()
+					s := newSender(t)
+					c.happens(s)
+					seen := s.node.Evidence
+					s.listen(every)
+					if !seen.HasLog || !seen.Last[concern.AnyLine].IsZero() {
+						s.node.Evidence = seen
+					}
+					if len(s.lines) == 0 {
+						s.node.Evidence.Since = time.Time{}
+					}
+					verdict := s.verdict()
+					if every == 1 {
+						told[i] = whole(c.name, verdict)
+					}
+					if got := inWords(verdict); got != c.want {
+						t.Errorf("got %q, want %q: %+v", got, c.want, verdict)
+					}
+					text := ""
+					for _, f := range verdict.Findings {
+						text += f.Message
+						if f.Code != "orders_failing" || f.History != "history-of-Alpha" || f.Unit != "s" || f.Value < f.Threshold || strings.Contains(f.Message, "..") {
+							t.Errorf("%+v", f)
+						}
+					}
+					for _, u := range verdict.Unseen {
+						text += u.Why
+					}
+					for _, part := range c.says {
+						if !strings.Contains(text, part) {
+							t.Errorf("%q does not say %q", text, part)
+						}
+					}
+					if err := s.store.Close(); err != nil {
+						t.Fatal(err)
+					}
+					s.open()
+					if diff := cmp.Diff(verdict, s.verdict()); diff != "" {
+						t.Errorf("after opening the store anew: %s", diff)
+					}
+				})
+			}
+		}
+	})
+	// The golden file is what operators read. Nothing writes it but people.
+	path := filepath.Join("testdata", "conditions.golden")
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(strings.Join(told, ""), "\n")); diff != "" {
+		t.Errorf("%s and what is told differ (-file +told):\n%s", path, diff)
+	}
+}
+
+// whole is all that a verdict says, as the golden file has it.
+func whole(name string, verdict conditions.Verdict) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", name)
+	if len(verdict.Findings)+len(verdict.Unseen) == 0 {
+		b.WriteString("nothing\n")
+	}
+	for _, f := range verdict.Findings {
+		fmt.Fprintf(&b, "%s, %s: %s (%.10g of %.10g %s)\n  %s\n", f.Code, f.Severity, f.Title, f.Value, f.Threshold, f.Unit, f.Message)
+	}
+	for _, u := range verdict.Unseen {
+		fmt.Fprintf(&b, "%s, not watched: %s\n", u.Code, u.Why)
+	}
+	return b.String()
 }
 
 // Every version names the satellite, in a field or in the logger.
@@ -344,27 +378,5 @@ func TestOrdersOfManySatellites(t *testing.T) {
 func TestConditionsAreDefined(t *testing.T) {
 	for _, problem := range conditions.Check((upkeep.Concern{}).Conditions()) {
 		t.Error(problem)
-	}
-}
-
-// BenchmarkJudging judges 100 nodes with four satellites each.
-func BenchmarkJudging(b *testing.B) {
-	s := newSender(b)
-	c := conditions.Case{Store: s.store, Settings: settings.Default(), Now: now}
-	for n := range 100 {
-		node := s.node
-		node.Node = nodeNamed(fmt.Sprint(n))
-		s.lines = nil
-		for _, satellite := range []string{us1, eu1, "121RTSDpyNZVcEU84Ticf2L1ntiuUimbWgfATz21tuvgk3vzoA6", "1wFTAgs9DP5RSnCqKV1eLf6N9wtk4EAtmN5DpSxcs8EjT69tGE"} {
-			s.fails(24*time.Hour, 0, satellite)
-		}
-		hear(b, s.store, node.Node, 1000, s.lines...)
-		node.Evidence.Last[concern.AnyLine] = now
-		c.Nodes = append(c.Nodes, node)
-	}
-	for b.Loop() {
-		if verdict, err := (upkeep.Concern{}).Judge(b.Context(), c); err != nil || len(verdict.Findings) != 400 {
-			b.Fatal(err, len(verdict.Findings))
-		}
 	}
 }
