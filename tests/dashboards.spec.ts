@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test } from '@grafana/plugin-e2e';
 import { type Page } from '@playwright/test';
 
-import { complaintsOf, provisionedDataSource } from './grafana';
+import { complaintsOf, provisionedDataSource, recordedDataSource } from './grafana';
 
 interface Dashboard {
   uid: string;
@@ -52,7 +52,7 @@ async function isWhole(page: Page, { panels }: Dashboard): Promise<void> {
   await expect(page.getByText('No data', { exact: true })).toHaveCount(0);
 }
 
-const sources = { 'simulated nodes': provisionedDataSource };
+const sources = { 'simulated nodes': provisionedDataSource, 'recorded nodes': recordedDataSource };
 
 for (const [nodes, find] of Object.entries(sources)) {
   for (const dashboard of dashboards) {

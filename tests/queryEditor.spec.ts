@@ -36,3 +36,45 @@ test('a variable lists the nodes', async ({ variableEditPage, request }) => {
   await variableEditPage.runQuery();
   await expect(variableEditPage).toDisplayPreviews(jsonData.nodes!.map((node) => node.name));
 });
+
+test('a variable lists the satellites of a node', async ({ page, variableEditPage, request }) => {
+  const { name, jsonData } = await provisionedDataSource(request);
+  const [{ name: first }] = jsonData.nodes!;
+  await variableEditPage.setVariableType('Query');
+  await variableEditPage.datasource.set(name);
+  await page.getByRole('combobox', { name: 'Values' }).click();
+  await page.getByRole('option', { name: 'Satellites' }).first().click();
+  await page.getByRole('combobox', { name: 'Of these nodes' }).click();
+  const asked = page.waitForRequest((one) => one.url().includes(`/resources/satellites?node=${first}`));
+  await page.getByRole('option', { name: first }).first().click();
+  await variableEditPage.runQuery();
+  await asked;
+  await expect(variableEditPage).toDisplayPreviews(['ap1', 'eu1', 'saltlake', 'us1']);
+});
+
+test('an annotation marks what happened', async ({ page, annotationEditPage, request }) => {
+  const complaints = complaintsOf(page);
+  const { name } = await provisionedDataSource(request);
+  await annotationEditPage.datasource.set(name);
+  await expect(page.getByRole('combobox', { name: 'Query type' })).toBeVisible();
+  const asked = annotationEditPage.waitForQueryDataRequest((query) =>
+    (query.postData() ?? '').includes('"format":"annotations"')
+  );
+  await expect(annotationEditPage.runQuery()).toBeOK();
+  await asked;
+  expect(complaints).toEqual([]);
+});
+
+test('an alert rule is made by hand, and evaluated', async ({ page, alertRuleEditPage, request }) => {
+  const complaints = complaintsOf(page);
+  const { name } = await provisionedDataSource(request);
+  await alertRuleEditPage.alertRuleNameField.fill('by hand');
+  const row = await alertRuleEditPage.getQueryRow();
+  await row.datasource.set(name);
+  // What a new rule asks for is what its condition can read.
+  await expect(page.getByRole('combobox', { name: 'Query type' })).toHaveValue('Conditions');
+  await expect(page.getByText(/let the condition fire when it is above 1/)).toBeVisible();
+  await expect(alertRuleEditPage.evaluate()).toBeOK();
+  await expect(page.getByText(/^(Alerting|Firing|Normal)/).first()).toBeVisible();
+  expect(complaints).toEqual([]);
+});

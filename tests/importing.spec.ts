@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { expect, test } from '@playwright/test';
+
+import { complaintsOf, PLUGIN, provisionedDataSource } from './grafana';
+
+interface Dashboard {
+  uid: string;
+  title: string;
+}
+
+const folder = path.resolve('src', 'dashboards');
+const dashboards = readdirSync(folder)
+  .filter((file) => file.endsWith('.json'))
+  .map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Dashboard);
+
+// In an organisation of its own, where nothing is provisioned: as a person's Grafana is who has just installed the plugin.
+const asAdmin = { Authorization: `Basic ${Buffer.from('admin:admin').toString('base64')}` };
+
+test('the dashboards are imported from the tab of the data source', async ({ browser, request, baseURL }) => {
+  test.setTimeout(240_000);
+  const { jsonData } = await provisionedDataSource(request);
+  const created = await request.post('/api/orgs', { headers: asAdmin, data: { name: `imports ${Date.now()}` } });
+  expect(created.ok(), await created.text()).toBe(true);
+  const { orgId } = await created.json();
+  const headers = { ...asAdmin, 'X-Grafana-Org-Id': `${orgId}` };
+  try {
+    const made = await request.post('/api/datasources', {
+      headers,
+      data: { name: 'Mine', type: PLUGIN.id, access: 'proxy', isDefault: true, jsonData: { nodes: jsonData.nodes } },
+    });
+    expect(made.ok(), await made.text()).toBe(true);
+    const { uid } = (await made.json()).datasource;
+
+    const context = await browser.newContext({
+      baseURL,
+      extraHTTPHeaders: headers,
+      viewport: { width: 1440, height: 3600 },
+    });
+    const page = await context.newPage();
+    const complaints = complaintsOf(page);
+    await page.goto(`/connections/datasources/edit/${uid}/dashboards?orgId=${orgId}`);
+    for (const { title } of dashboards) {
+      const row = page.getByRole('row').filter({ has: page.getByText(title, { exact: true }) });
+      await row.getByRole('button', { name: 'Import' }).click();
+      await expect(row.getByRole('button', { name: /^(Re-import|Update)$/ })).toBeVisible();
+    }
+    for (const dashboard of dashboards) {
+      await page.goto(`/d/${dashboard.uid}?orgId=${orgId}`);
+      await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
+      await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
+      await expect(page.getByTestId('data-testid Panel status error'), dashboard.title).toHaveCount(0);
+      await expect(page.getByText('No data', { exact: true }), dashboard.title).toHaveCount(0);
+    }
+    expect(complaints).toEqual([]);
+    await context.close();
+  } finally {
+    await request.delete(`/api/orgs/${orgId}`, { headers: asAdmin });
+  }
+});
