@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { expect, test } from '@grafana/plugin-e2e';
-import { type Page } from '@playwright/test';
+import { expect, type Page, test } from '@playwright/test';
 
 import { complaintsOf, provisionedDataSource, recordedDataSource } from './grafana';
 
@@ -56,34 +55,20 @@ const sources = { 'simulated nodes': provisionedDataSource, 'recorded nodes': re
 
 for (const [nodes, find] of Object.entries(sources)) {
   for (const dashboard of dashboards) {
-    test(`the dashboard ${dashboard.title} opens without an error with ${nodes}`, async ({
-      page,
-      request,
-      gotoDashboardPage,
-    }) => {
+    test(`the dashboard ${dashboard.title} opens without an error with ${nodes}`, async ({ page, request }) => {
       const { uid } = await find(request);
       const complaints = complaintsOf(page);
-      await gotoDashboardPage({
-        uid: dashboard.uid,
-        queryParams: new URLSearchParams({ 'var-datasource': uid }),
-      });
+      await page.goto(`/d/${dashboard.uid}?var-datasource=${uid}`);
       await isWhole(page, dashboard);
       expect(complaints).toEqual([]);
     });
   }
 }
 
-test('Fleet leads to a node, and on from there with the same data source', async ({
-  page,
-  request,
-  gotoDashboardPage,
-}) => {
+test('Fleet leads to a node, and on from there with the same data source', async ({ page, request }) => {
   const { uid, jsonData } = await provisionedDataSource(request);
   const complaints = complaintsOf(page);
-  await gotoDashboardPage({
-    uid: 'storagenode-monitor-fleet',
-    queryParams: new URLSearchParams({ 'var-datasource': uid }),
-  });
+  await page.goto(`/d/storagenode-monitor-fleet?var-datasource=${uid}`);
   await isFilled(page);
   const table = page.getByTestId('data-testid Panel header Nodes, the worst first');
   const names = (jsonData.nodes ?? []).map(({ name }) => name);

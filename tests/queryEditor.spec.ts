@@ -42,9 +42,9 @@ test('a variable lists the satellites of a node', async ({ page, variableEditPag
   const [{ name: first }] = jsonData.nodes!;
   await variableEditPage.setVariableType('Query');
   await variableEditPage.datasource.set(name);
-  await page.getByRole('combobox', { name: 'Values' }).click();
+  await page.getByRole('combobox', { name: /^Values/ }).click();
   await page.getByRole('option', { name: 'Satellites' }).first().click();
-  await page.getByRole('combobox', { name: 'Of these nodes' }).click();
+  await page.getByRole('combobox', { name: /^Of these nodes/ }).click();
   const asked = page.waitForRequest((one) => one.url().includes(`/resources/satellites?node=${first}`));
   await page.getByRole('option', { name: first }).first().click();
   await variableEditPage.runQuery();

@@ -266,6 +266,36 @@ func TestSeveritiesHaveWordsAndColours(t *testing.T) {
 	}
 }
 
+func TestTheVerdictNamesFewerOfLongNames(t *testing.T) {
+	var names []string
+	for _, first := range []string{"A", "B", "C"} {
+		names = append(names, first+strings.Repeat("x", 69))
+	}
+	cases := map[string]struct {
+		does func(w *world, node string)
+		want string
+	}{
+		"problems": {func(w *world, node string) {
+			w.judge.verdict.Findings = append(w.judge.verdict.Findings, found("down", critical, node, ""))
+		}, "3 problems: Title of down on " + names[0] + " and 2 more"},
+		"gaps": {func(w *world, node string) {
+			w.judge.verdict.Unseen = append(w.judge.verdict.Unseen, conditions.Unseen{Code: "down", History: "h" + node, Why: "no log"})
+		}, "Not watching everything at 3 of 3: " + names[0] + " (no log) and 2 more"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, names...)
+			for _, node := range names {
+				c.does(w, node)
+			}
+			w.evaluate()
+			if got := w.table(concern.Query{QueryType: "verdict"})[0]["text"]; got != c.want {
+				t.Errorf("says %q", got)
+			}
+		})
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	cases := []struct {
 		name  string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
@@ -91,8 +92,23 @@ func (a answer) summarize(rows []row) summary {
 	return s
 }
 
-// namedProblems is how many problems the verdict names: it is to be read at a glance.
-const namedProblems = 3
+// The verdict is to be read at a glance, and a dashboard's panel cuts off what does not fit: it names so many problems, or
+// nodes, and of those with long names fewer.
+const (
+	namedProblems = 3
+	namedLength   = 125 // in all, in characters
+)
+
+// named is how many of the first words the verdict names, one at least.
+func named(words []string) int {
+	length := 0
+	for i, word := range words[:min(len(words), namedProblems)] {
+		if length += utf8.RuneCountInString(word); i > 0 && length > namedLength {
+			return i
+		}
+	}
+	return min(len(words), namedProblems)
+}
 
 // name names the first problems, those of one node with several satellites as one: "Low
 // Online Score on node3 (us1, eu1)".
@@ -101,23 +117,26 @@ func (a answer) name(problems []row) string {
 		node *concern.Watched
 		code string
 	}
-	var named []of
+	var found []of
 	satellites := map[of][]string{}
 	first := map[of]row{}
 	for _, r := range problems {
 		at := of{r.node, r.definition.Code}
 		if _, ok := first[at]; !ok {
-			first[at], named = r, append(named, at)
+			first[at], found = r, append(found, at)
 		}
 		if r.satellite != "" {
 			satellites[at] = append(satellites[at], satelliteName(r.satellite))
 		}
 	}
 	var words []string
-	left := len(problems)
-	for _, at := range named[:min(len(named), namedProblems)] {
+	for _, at := range found {
 		words = append(words, a.where(first[at], satellites[at]))
-		left -= max(len(satellites[at]), 1)
+	}
+	words = words[:named(words)]
+	left := len(problems)
+	for i := range words {
+		left -= max(len(satellites[found[i]]), 1)
 	}
 	text := strings.Join(words, ", ")
 	if left > 0 {
@@ -194,10 +213,10 @@ func describe(gaps []gap, active, conditions int, explain bool) string {
 	}
 	var texts []string
 	if len(whole) > 0 {
-		texts = append(texts, fmt.Sprintf("Not watching %d of %d: %s", len(whole), active, some(whole, 3)))
+		texts = append(texts, fmt.Sprintf("Not watching %d of %d: %s", len(whole), active, some(whole, named(whole))))
 	}
 	if len(part) > 0 {
-		texts = append(texts, fmt.Sprintf("Not watching everything at %d of %d: %s", len(part), active, some(part, 3)))
+		texts = append(texts, fmt.Sprintf("Not watching everything at %d of %d: %s", len(part), active, some(part, named(part))))
 	}
 	return strings.Join(texts, ". ")
 }

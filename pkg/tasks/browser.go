@@ -59,7 +59,7 @@ func browserTests(ctx context.Context) error {
 		return err
 	}
 	defer recorded.stop()
-	running, err := startGrafana(ctx, found, grafanaSetup{work: work, specs: nodes.specs, recorded: recorded.specs, readOnly: true})
+	running, err := startGrafana(ctx, found, grafanaSetup{work: work, specs: nodes.specs, recorded: recorded.specs, readOnly: true, bareHome: true})
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ const (
 	grafanaReady   = 2 * time.Minute // the first start makes a database
 	dataSourceName = "Storj nodes"
 	dataSourceUID  = "storagenodes"
-	// Recorded answers of real nodes are a data source of their own, beside the simulated ones.
-	recordedName = "Recorded nodes"
+	// Recorded answers of real nodes are a data source of their own, beside the simulated ones. A dashboard opens on the
+	// first of the alphabet, so its name sorts behind.
+	recordedName = "Storj nodes, recorded"
 	recordedUID  = "recordednodes"
 	// demoRange is what the demo's first page shows: a day, the dashboard's own range, would put all that a demo
 	// learns on its right edge. demoPoll lets points come as fast as the settings allow.

@@ -20,6 +20,7 @@ type grafanaSetup struct {
 	specs    []string
 	recorded []string // of nodes of a data source of their own; none: there is no such data source
 	readOnly bool     // whether people are kept from changing the data source
+	bareHome bool     // whether the first page is empty rather than Fleet: a test that starts there need not wait for it
 	// configure changes the data source's settings; nil leaves them.
 	configure func(*settings.Settings)
 	// alerting are the files that provision Grafana's alerting, by their names; nil: the rules as they are shipped.
@@ -87,7 +88,7 @@ func layOutGrafana(setup grafanaSetup) (grafanaFolders, error) {
 			return f, err
 		}
 	}
-	return f, writeHome(f)
+	return f, writeHome(f, setup.bareHome)
 }
 
 // writeDataSource provisions a data source with the nodes of some specs.
@@ -109,8 +110,11 @@ func writeDataSource(f grafanaFolders, name, uid string, specs []string, configu
 	return os.WriteFile(filepath.Join(f.provisioning, "datasources", uid+".yaml"), source, 0o644)
 }
 
-// writeHome makes Grafana's first page: the Fleet dashboard over the short time that a demo has run.
-func writeHome(f grafanaFolders) error {
+// writeHome makes Grafana's first page: the Fleet dashboard over the short time that a demo has run, or an empty one.
+func writeHome(f grafanaFolders, bare bool) error {
+	if bare {
+		return os.WriteFile(f.home, []byte(`{"title": "Home", "schemaVersion": 42, "panels": []}`), 0o644)
+	}
 	text, err := os.ReadFile(filepath.Join(f.sources, "fleet.json"))
 	if err != nil {
 		return err
