@@ -71,9 +71,10 @@ test('an alert rule is made by hand, and evaluated', async ({ page, alertRuleEdi
   await alertRuleEditPage.alertRuleNameField.fill('by hand');
   const row = await alertRuleEditPage.getQueryRow();
   await row.datasource.set(name);
-  // What a new rule asks for is what its condition can read.
-  await expect(page.getByRole('combobox', { name: 'Query type' })).toHaveValue('Conditions');
-  await expect(page.getByText(/let the condition fire when it is above 1/)).toBeVisible();
+  // What a new rule asks for is a number that its condition can read, and the hint says how.
+  await expect(page.getByRole('combobox', { name: 'Query type' })).toHaveValue('Reputation');
+  await expect(page.getByRole('radio', { name: 'Instant' })).toBeChecked();
+  await expect(page.getByText(/let the condition fire when it is below a number/)).toBeVisible();
   await expect(alertRuleEditPage.evaluate()).toBeOK();
   await expect(page.getByText(/^(Alerting|Firing|Normal)/).first()).toBeVisible();
   expect(complaints).toEqual([]);
