@@ -1,6 +1,9 @@
+import path from 'node:path';
+
 import { expect, test } from '@playwright/test';
 
 import { complaintsOf } from './grafana';
+import { shrink } from './shrink';
 
 // The test of the alerts (`go tool mage alerts`) runs it.
 const source = process.env.ALERTING_DATA_SOURCE;
@@ -38,4 +41,33 @@ test('the button installs the alert rules, once', async ({ page, request }) => {
   await expect(page.getByText(/\d+ alert rules are installed/)).toBeVisible();
   expect(await ours()).toBe(installed);
   expect(complaints).toEqual([]);
+});
+
+test('a picture of the alerts', async ({ page }) => {
+  test.skip(!process.env.UPDATE_PICTURES, 'pictures are taken when UPDATE_PICTURES is set');
+  await page.setViewportSize({ width: 1280, height: 1900 });
+  await page.goto('/alerting/groups?kiosk', { waitUntil: 'commit', ...patiently });
+  const groups = page.getByTestId('alert-group-collapse-toggle');
+  await expect(groups.first()).toBeVisible(patiently);
+  for (const group of await groups.all()) {
+    await group.click();
+  }
+  // Of one that is critical and one that is a warning, all that a person is told.
+  for (const [node, condition] of [
+    ['Suspended', 'suspended'],
+    ['Warned', 'audit_failed'],
+  ]) {
+    const alert = page
+      .getByTestId('row')
+      .filter({ has: page.getByText(node, { exact: true }) })
+      .filter({ has: page.getByText(condition, { exact: true }) });
+    await alert.getByRole('button', { name: 'Expand row' }).first().click();
+  }
+  await expect(page.getByText('is currently SUSPENDED on').first()).toBeVisible();
+  await expect(page.getByText('failed audits left until disqualification').first()).toBeVisible();
+  await page.mouse.move(0, 0);
+  await expect(page.getByRole('tooltip')).toHaveCount(0);
+  const file = path.resolve('docs', 'img', 'alerts.png');
+  await page.screenshot({ path: file, animations: 'disabled' });
+  shrink(file);
 });

@@ -1,17 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
 import path from 'node:path';
 
 import { expect, test } from '@grafana/plugin-e2e';
 
 import { provisionedDataSource } from './grafana';
+import { shrink } from './shrink';
 
 /** The pictures of the README and of Grafana's page of the plugin: UPDATE_PICTURES=1 go tool mage e2e takes them anew. */
 
 test.skip(!process.env.UPDATE_PICTURES, 'pictures are taken when UPDATE_PICTURES is set');
 
 const WIDTH = 1440;
-const LARGEST = 150_000; // bytes
 
 const pictures = [
   { name: 'fleet', height: 1120, url: '/d/storagenode-monitor-fleet?from=now-6h&to=now' },
@@ -21,21 +19,6 @@ const pictures = [
   { name: 'storage', height: 1120, url: '/d/storagenode-monitor-storage?from=now-6h&to=now' },
   { name: 'node', height: 1120, url: '/d/storagenode-monitor-node?from=now-6h&to=now&var-node=failing-audits' },
 ];
-
-/** Few colours do for a picture of a page, and it becomes a quarter as large. */
-function shrink(file: string) {
-  execFileSync('convert', [
-    file,
-    '+dither',
-    '-colors',
-    '128',
-    '-strip',
-    '-define',
-    'png:compression-level=9',
-    `PNG8:${file}`,
-  ]);
-  expect(statSync(file).size, file).toBeLessThan(LARGEST);
-}
 
 const fileOf = (name: string) => path.resolve('src', 'img', `${name}.png`);
 

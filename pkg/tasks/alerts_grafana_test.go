@@ -4,12 +4,14 @@ package tasks
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,16 +26,22 @@ const (
 	webhookPath = "/webhook"
 	discordPath = "/discord"
 	slackPath   = "/slack"
-	// patience is what a step may take on a machine that is busy. None needs a minute where there is room.
+	// patience is what a step may take on a machine that is busy, and longest what all of them may. None needs a minute
+	// where there is room.
 	patience = 4 * time.Minute
+	longest  = 12 * time.Minute
 )
 
 // alertsScene is a Grafana with the alert rules, the samples that were filled in, and nodes with troubles.
 type alertsScene struct {
 	*testing.T
 	*runningGrafana
+	ctx      context.Context // until the test is over, is told to end, or takes too long
 	receiver *receiver
 }
+
+// Context is in the place of the test's own, which a signal does not end.
+func (s *alertsScene) Context() context.Context { return s.ctx }
 
 // await waits until something is so; now says what is so instead.
 func (s *alertsScene) await(what string, holds func() (ok bool, now string)) {
@@ -50,7 +58,7 @@ func (s *alertsScene) await(what string, holds func() (ok bool, now string)) {
 		}
 		select {
 		case <-s.Context().Done():
-			s.Fatalf("interrupted before: %s", what)
+			s.Fatalf("%v, before: %s; %s", context.Cause(s.Context()), what, now)
 		case <-time.After(250 * time.Millisecond):
 		}
 	}
@@ -236,25 +244,37 @@ func (s *alertsScene) byHand(spec string) (uid string) {
 	return made.Datasource.UID
 }
 
-// inBrowser runs a test of tests/alerting.spec.ts.
-func (s *alertsScene) inBrowser(title, chromium string, env ...string) error {
-	cmd := exec.CommandContext(s.Context(), "npx", "playwright", "test", "alerting.spec.ts", "--grep", title)
-	cmd.Env = append(os.Environ(), append(env, "GRAFANA_URL="+s.address, "CHROMIUM="+chromium, "NO_COLOR=1")...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("in the browser: %w\n%s", err, out)
-	}
-	return nil
+// inBrowser begins a test of tests/alerting.spec.ts. When the scene ends, so has the browser.
+func (s *alertsScene) inBrowser(title, chromium string, env ...string) (ended <-chan error) {
+	answer, gone := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(gone)
+		var said bytes.Buffer
+		env = append(env, "GRAFANA_URL="+s.address, "CHROMIUM="+chromium, "NO_COLOR=1")
+		err := command{out: &said, name: "in the browser", env: env}.run(s.Context(),
+			filepath.Join("node_modules", ".bin", "playwright"), "test", "alerting.spec.ts", "--grep", title)
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, said.Bytes())
+		}
+		answer <- err
+	}()
+	s.Cleanup(func() { <-gone })
+	return answer
 }
 
 func newAlertsScene(t *testing.T, specs []string) *alertsScene {
 	t.Helper()
+	// A signal is no way out past the cleaning up.
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	t.Cleanup(stop)
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	t.Cleanup(cancel)
 	found, err := findGrafana()
 	if err != nil || found == nil {
 		t.Fatal("there is no Grafana:", err)
 	}
-	s := &alertsScene{T: t, receiver: newReceiver(t)}
-	s.runningGrafana, err = startGrafana(t.Context(), found, grafanaSetup{
+	s := &alertsScene{T: t, ctx: ctx, receiver: newReceiver(t)}
+	s.runningGrafana, err = startGrafana(ctx, found, grafanaSetup{
 		work: t.TempDir(), specs: specs,
 		alerting: provisionedAlerting(t, s.receiver.url),
 		// Else the provisioned contact points are taken up a minute after the start.
@@ -304,7 +324,7 @@ func provisionedAlerting(t *testing.T, receiver string) map[string][]byte {
 		}
 		files[filepath.Base(file)] = text
 	}
-	add(shippedRules, `interval: "1m"`, `interval: "10s"`, `keepFiringFor: "1m"`, `keepFiringFor: "20s"`)
+	add(shippedRules, `interval: "1m"`, `interval: "10s"`, `keepFiringFor: "1m"`, `keepFiringFor: "10s"`)
 	samples := "provisioning/samples/alerting/"
 	// Of each sample, the lines that take the message template are taken up, too.
 	add(samples+"contact-point-discord.yaml", "https://discord.com/api/webhooks/000000000000000000/fill-in", receiver+discordPath, "# title:", "title:", "# message:", "message:")

@@ -246,12 +246,14 @@ func (g *runningGrafana) stop() { g.stopWithin(3 * time.Second) }
 
 func (g *runningGrafana) stopWithin(patience time.Duration) {
 	_ = terminateGroup(g.cmd)
+	var err error
 	select {
-	case <-g.ended:
+	case err = <-g.ended:
 	case <-time.After(patience):
 		_ = killGroup(g.cmd)
-		<-g.ended
+		err = <-g.ended
 	}
+	g.ended <- err       // for who stops it again
 	_ = killGroup(g.cmd) // what a Grafana that ended badly has left
 	g.remove()
 }

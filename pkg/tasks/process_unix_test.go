@@ -6,10 +6,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestCommandStopsWithAllThatItStarted(t *testing.T) {
@@ -31,6 +34,26 @@ func TestCommandStopsWithAllThatItStarted(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 	eventually(t, "the child is gone", func() bool { return !processRuns(pid) })
+}
+
+// A Grafana that ended while it started again is stopped by who started it, and once more when all is cleaned up.
+func TestAGrafanaIsStoppedTwice(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // for the log that is kept
+	ends, err := exec.LookPath("false")
+	if err != nil {
+		t.Skip(err)
+	}
+	g := &runningGrafana{found: &grafana{home: t.TempDir(), binary: ends}, log: filepath.Join(t.TempDir(), "grafana.log"), address: "http://127.0.0.1:1"}
+	if err := g.launch(t.Context()); err == nil || !strings.Contains(err.Error(), "ended while it started") {
+		t.Errorf("ended with %v", err)
+	}
+	stopped := make(chan struct{})
+	go func() { g.stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(time.Minute):
+		t.Error("it waits for a process that has ended")
+	}
 }
 
 type lineWriter chan string
