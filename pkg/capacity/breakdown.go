@@ -182,7 +182,9 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 		sum := rows[0]
 		for _, r := range rows[1:] {
 			if r.used != r.used && sum.used == sum.used {
-				sum.free += r.free
+				if r.free == r.free { // else its API has not looked at the disk yet
+					sum.free += r.free
+				}
 				continue
 			}
 			sum.breakdown = sum.plus(r.breakdown)

@@ -31,6 +31,22 @@ func (s *sums) each() [12]*float64 {
 	return [...]*float64{&s.used, &s.trash, &s.reclaimable, &s.free, &s.allocated, &s.overused, &s.growth, &s.growthLower, &s.growthUpper, &s.growthDay, &s.growthMonth, &s.reach}
 }
 
+// growths are those of each that are numbers of bytes a day.
+func (s *sums) growths() [5]*float64 {
+	return [...]*float64{&s.growth, &s.growthLower, &s.growthUpper, &s.growthDay, &s.growthMonth}
+}
+
+// since is the sums with what was known before of that which is not said any more.
+func (s sums) since(before sums) sums {
+	a, b := s.each(), before.each()
+	for i := range a {
+		if *a[i] != *a[i] {
+			*a[i] = *b[i]
+		}
+	}
+	return s
+}
+
 // said says whether anything is known.
 func (s sums) said() bool {
 	for _, v := range s.each() {
@@ -107,9 +123,9 @@ var metrics = []metric{
 	{name: "growth_upper_bytes_per_day", title: "growth, at most", of: func(s sums) float64 { return s.growthUpper }, from: []store.Column{growthUpperColumn}, config: growthConfig("of the last 7 days, upper end of the band")},
 	{name: "growth_1d_bytes_per_day", title: "growth of a day", of: func(s sums) float64 { return s.growthDay }, from: []store.Column{growthDayColumn}, config: growthConfig("of the last day")},
 	{name: "growth_30d_bytes_per_day", title: "growth of a month", of: func(s sums) float64 { return s.growthMonth }, from: []store.Column{growthMonthColumn}, config: growthConfig("of the last 30 days")},
-	{name: untilFullMetric, title: "days until full", of: func(s sums) float64 { return s.until().days }, from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
-	{name: "days_until_full_lower", title: "days until full, at least", of: func(s sums) float64 { return s.until().lower }, from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
-	{name: "days_until_full_upper", title: "days until full, at most", of: func(s sums) float64 { return s.until().upper }, from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
+	{name: untilFullMetric, title: "days until full", from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
+	{name: "days_until_full_lower", title: "days until full, at least", from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
+	{name: "days_until_full_upper", title: "days until full, at most", from: []store.Column{freeColumn, growthColumn, growthLowerColumn, growthUpperColumn, reachColumn}, config: daysConfig, needs: true},
 	{name: forecastMetric, title: "used, forecast", config: bytesConfig("used, if it goes on as in the last 7 days"), ahead: true, needs: true},
 	{name: forecastLowerMetric, title: "used, forecast, at least", config: bytesConfig("used, if it goes on as slowly as the band allows"), ahead: true, needs: true},
 	{name: forecastUpperMetric, title: "used, forecast, at most", config: bytesConfig("used, if it goes on as fast as the band allows"), ahead: true, needs: true},

@@ -3,7 +3,6 @@ package capacity
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -71,6 +70,11 @@ type knownNode struct {
 
 func (n knownNode) ever() bool { return n.polled || n.listed }
 
+// polledBy says whether a node's API had spoken when a step ended. Before, only its log told of it.
+func (n knownNode) polledBy(at int64, step time.Duration) bool {
+	return n.polled && n.latest.First.Before(time.UnixMilli(at).Add(step))
+}
+
 // counts says whether a node's disk is part of what all nodes have now.
 func (n knownNode) counts() bool { return n.ever() && !n.Retired }
 
@@ -131,8 +135,8 @@ func (n knownNode) now() sums {
 	return s
 }
 
-// latest is a metric of what is known last. When it will be full, the forecast says.
-func (m metric) latest(s sums, f forecast) float64 {
+// value is a metric of what is known. When it will be full, the forecast says.
+func (m metric) value(s sums, f forecast) float64 {
 	if m.needs {
 		switch m.name {
 		case untilFullMetric:
@@ -146,28 +150,73 @@ func (m metric) latest(s sums, f forecast) float64 {
 	return m.of(s)
 }
 
-// fleetSum adds nodes up. Of a node that only its log tells of, it is known what is free: the sum has
-// that of it and nothing else, which a notice says, so that one node without an API does not hide
-// what all others use.
+// fleetSum adds nodes up. Of a node that only its log tells of, it is known what is free and how fast
+// that falls: the sum has that of it and nothing else, which a notice says, so that one node without
+// an API does not hide what all others use.
 type fleetSum struct {
-	sums
-	nodes  int
-	polled bool // whether one of them is polled
+	polled, heard nodeSums
+	filling       nodeSums // those that are not full, for when all are
 }
 
-func (t *fleetSum) add(s sums, polled bool) {
-	switch {
-	case t.nodes == 0:
-		t.sums, t.polled = s, polled
-	case polled == t.polled:
-		t.sums = t.plus(s)
-	case polled:
-		s.free += t.free
-		t.sums, t.polled = s, true
-	default:
-		t.free += s.free
+// nodeSums are nodes that are added up.
+type nodeSums struct {
+	sums
+	nodes int
+}
+
+func (a *nodeSums) add(s sums) {
+	if a.nodes > 0 {
+		s = a.plus(s)
 	}
-	t.nodes++
+	a.sums = s
+	a.nodes++
+}
+
+// add adds a node. Of one that was silent for long there is no forecast, and so there is none of all.
+func (t *fleetSum) add(s sums, polled, silent bool) {
+	if polled {
+		t.polled.add(s)
+	} else {
+		t.heard.add(s)
+	}
+	switch {
+	case silent:
+		t.filling.add(unknown())
+	case !(s.free <= 0):
+		t.filling.add(s)
+	}
+}
+
+func (t *fleetSum) nodes() int { return t.polled.nodes + t.heard.nodes }
+
+// all is what the nodes come to.
+func (t *fleetSum) all() sums {
+	switch {
+	case t.nodes() == 0:
+		return unknown()
+	case t.polled.nodes == 0:
+		return t.heard.sums
+	case t.heard.nodes == 0:
+		return t.polled.sums
+	}
+	s := t.polled.sums
+	s.free += t.heard.free
+	growths, heard := s.growths(), t.heard.growths()
+	for i, v := range heard {
+		if *v == *v {
+			*growths[i] += *v
+		}
+	}
+	return s
+}
+
+// until is when the nodes are full as one. Those that are full already have no room for what grew on
+// them in the last week.
+func (t *fleetSum) until() forecast {
+	if t.nodes() > 0 && t.filling.nodes == 0 {
+		return forecast{reason: isFull}
+	}
+	return t.filling.until()
 }
 
 // plus adds what is known of another node. What of one node is not known is not known of all,
@@ -192,18 +241,12 @@ func (s sums) plus(other sums) sums {
 // one. A node that never did is named in a notice; one that is retired has no disk any more.
 func (a *answer) all() (sums, forecast, bool) {
 	var sum fleetSum
-	blind := false
 	for _, n := range a.nodes {
 		if n.counts() {
-			sum.add(n.now(), n.polled)
-			blind = blind || n.forecast.unknown()
+			sum.add(n.now(), n.polled, n.forecast.unknown())
 		}
 	}
-	f := forecast{days: math.NaN(), lower: math.NaN(), upper: math.NaN()}
-	if sum.nodes > 0 && !blind {
-		f = sum.until()
-	}
-	return sum.sums, f, sum.nodes > 0
+	return sum.all(), sum.until(), sum.nodes() > 0
 }
 
 // instants answers the latest value of each metric and node, one frame a metric. For a range
@@ -224,7 +267,7 @@ func (a *answer) instants(ctx context.Context) (data.Frames, error) {
 			frame = frames.NewLong(name, m.name, m.config(a.request.Watched[0].Thresholds), dimensions...)
 		}
 		for _, r := range rows {
-			if v := m.latest(r.sums, r.forecast); v == v {
+			if v := m.value(r.sums, r.forecast); v == v {
 				frame.Add(v, []string{r.node}[:len(dimensions)]...)
 			}
 		}
@@ -288,7 +331,8 @@ func (a *answer) pastRows(ctx context.Context) ([]row, error) {
 	}
 	past := *a
 	past.request.From = from
-	read, err := past.readAll(ctx, max(a.request.To.Sub(from), time.Hour))
+	step := max(a.request.To.Sub(from), time.Hour)
+	read, err := past.readAll(ctx, step)
 	if err != nil {
 		return nil, err
 	}
@@ -298,13 +342,13 @@ func (a *answer) pastRows(ctx context.Context) ([]row, error) {
 		for i := len(r.steps) - 1; i >= 0; i-- {
 			if s := r.steps[i]; s.said() {
 				rows = append(rows, row{node: r.node.Name, sums: s, forecast: s.until(), at: time.UnixMilli(r.times[i])})
-				sum.add(s, r.node.polled)
+				sum.add(s, r.node.polledBy(r.times[i], step), false)
 				break
 			}
 		}
 	}
 	if a.total && len(rows) > 0 {
-		rows = []row{{node: "all nodes", sums: sum.sums, forecast: sum.until(), at: rows[0].at}}
+		rows = []row{{node: "all nodes", sums: sum.all(), forecast: sum.until(), at: rows[0].at}}
 	}
 	return rows, nil
 }
@@ -325,7 +369,7 @@ func (a *answer) table(ctx context.Context) (data.Frames, error) {
 	fields := []*data.Field{frames.Column("node_name", nil, frames.Each(rows, func(r row) string { return r.node }))}
 	for _, m := range a.metrics {
 		fields = append(fields, frames.Column(m.name, m.config(thresholds), frames.Each(rows, func(r row) *float64 {
-			if v := m.latest(r.sums, r.forecast); v == v {
+			if v := m.value(r.sums, r.forecast); v == v {
 				return &v
 			}
 			return nil
@@ -361,6 +405,7 @@ type readNode struct {
 	node  knownNode
 	times []int64
 	steps []sums
+	until []forecast // of several that are added up, by step; nil: what a step's own sums say
 }
 
 // readAll reads every node's sums in steps. What is free where the API did not say it, the log

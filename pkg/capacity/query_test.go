@@ -276,6 +276,9 @@ func TestTotal(t *testing.T) {
 	if got := instantsOf(t, s.answer(ask(concern.Instant, "days_until_full"))); len(got) > 0 {
 		t.Errorf("%v", got)
 	}
+	if got := seriesOf(t, s.answer(ask(concern.TimeSeries, "days_until_full"))); len(got) > 0 {
+		t.Errorf("%v", got)
+	}
 	// In a step where no node said anything, nothing is known.
 	s.now = s.now.Add(3 * day)
 	if got := seriesOf(t, s.answer(ask(concern.TimeSeries, "used_bytes"))); len(got) > 0 {
@@ -320,6 +323,79 @@ func TestANodeWithoutAnAPIDoesNotHideTheTotal(t *testing.T) {
 		if texts := strings.Join(notices(answer), "\n"); !strings.Contains(texts, "all nodes is without it") {
 			t.Errorf("%q: notices %s", nodes, texts)
 		}
+	}
+}
+
+// When all are full as one is counted with the growth of all whose free space is counted, and
+// without that of those that are full: nothing grows there any more.
+func TestWhenAllAreFull(t *testing.T) {
+	s := newScene(t)
+	s.polls("A", 8*day, time.Hour, growing(1000, 900, 10))
+	end := s.now
+	for s.now = end.Add(-8 * day); !s.now.After(end); s.now = s.now.Add(time.Hour) {
+		s.upload("heard", int64(500e9+30e9*end.Sub(s.now).Hours()/24))
+		s.flush("heard")
+	}
+	s.now = end
+	s.polls("full", 8*day, time.Hour, func(age float64) storagenode.DiskSpace {
+		return growing(1000, 1000, 20)(max(0, age-1)) // since yesterday
+	})
+	for _, c := range []struct {
+		nodes        []string
+		days, growth float64
+	}{
+		{[]string{"A", "heard"}, 600.0 / 40, 4e10},
+		{[]string{"heard", "A"}, 600.0 / 40, 4e10},
+		{[]string{"A", "full"}, 100.0 / 10, 3e10},
+		{[]string{"full", "heard", "A"}, 600.0 / 40, 6e10},
+		{[]string{"full"}, 0, 2e10},
+	} {
+		for _, format := range []concern.Format{concern.Instant, concern.TimeSeries} {
+			r := s.asking("capacity", format, []string{"days_until_full", "growth_bytes_per_day"}, c.nodes...)
+			r.Query.GroupBy = []string{"total"}
+			got := map[string]float64{}
+			if format == concern.Instant {
+				got = instantsOf(t, s.answer(r))
+			} else {
+				for name, values := range seriesOf(t, s.answer(r)) {
+					at := ascending(values)
+					got[name] = values[at[len(at)-1]]
+				}
+			}
+			if math.Abs(got["days_until_full{}"]-c.days) > 0.2 || math.Abs(got["growth_bytes_per_day{}"]-c.growth) > 3e9 {
+				t.Errorf("%q as %s: %v, want %f and %f", c.nodes, format, got, c.days, c.growth)
+			}
+		}
+	}
+}
+
+// A node whose API spoke late, or does not speak any more while its log goes on, does not hide what
+// the others use.
+func TestANodeWithAnAPIForAWhileDoesNotHideTheTotal(t *testing.T) {
+	s := newScene(t)
+	end := s.now
+	s.polls("A", 2*day, time.Hour, growing(1000, 500, 0))
+	for s.now = end.Add(-2 * day); !s.now.After(end); s.now = s.now.Add(time.Hour) {
+		s.upload("B", 300*gb)
+		s.flush("B")
+		if age := end.Sub(s.now); age <= 20*time.Hour && age >= 10*time.Hour {
+			s.poll("B", disk(1000, 700, 0, 0))
+		}
+	}
+	s.now = end
+	r := s.asking("capacity", concern.TimeSeries, []string{"used_bytes", "free_bytes"}, "A", "B")
+	r.Query.GroupBy = []string{"total"}
+	all := seriesOf(t, s.answer(r))
+	for age, want := range map[time.Duration]float64{24 * time.Hour: 5e11, 15 * time.Hour: 1.2e12, 5 * time.Hour: 1.2e12, 0: 1.2e12} {
+		at := end.Add(-age)
+		if used, free := all["used_bytes{}"][at], all["free_bytes{}"][at]; used != want || free != 8e11 {
+			t.Errorf("%s ago: %f are used and %f free, want %f and %f", age, used, free, want, 8e11)
+		}
+	}
+	r.Query.Format, r.To = concern.Instant, end.Add(-30*time.Hour)
+	r.From = r.To.Add(-time.Hour)
+	if diff := cmp.Diff(map[string]float64{"used_bytes{}": 5e11, "free_bytes{}": 8e11}, instantsOf(t, s.answer(r))); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -22,7 +22,8 @@ const level = 30 * day
 
 // series answers values over time, one wide frame, and behind the last of them the forecast.
 func (a *answer) series(ctx context.Context) (data.Frames, error) {
-	read, err := a.readAll(ctx, a.step())
+	step := a.step()
+	read, err := a.readAll(ctx, step)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (a *answer) series(ctx context.Context) (data.Frames, error) {
 		}
 	}
 	if a.total {
-		read = a.summed(read, times)
+		read = a.summed(read, times, step)
 	}
 	future := a.future()
 	history := len(times)
@@ -57,7 +58,11 @@ func (a *answer) series(ctx context.Context) (data.Frames, error) {
 				a.foretell(m, r.node, times, values, history)
 			} else {
 				for i, s := range r.steps {
-					values[i] = m.of(s)
+					until := s.until()
+					if r.until != nil {
+						until = r.until[i]
+					}
+					values[i] = m.value(s, until)
 				}
 			}
 			config := m.config(r.node.Thresholds)
@@ -78,13 +83,13 @@ func (a *answer) series(ctx context.Context) (data.Frames, error) {
 // summed adds the nodes up. A node that is silent counts with what it said last, for the bytes
 // are there still; before it first said anything it counts nothing. A step in which no node said
 // anything has no sum. A retired node counts up to its last word.
-func (a *answer) summed(read []readNode, times []int64) []readNode {
+func (a *answer) summed(read []readNode, times []int64, step time.Duration) []readNode {
 	totals := make([]fleetSum, len(times))
 	said := make([]bool, len(times))
 	for _, r := range read {
-		last, ever := unknown(), false
+		last, ever, grown := unknown(), false, int64(0)
 		if n := r.node; n.counts() && n.disk.at().Before(a.request.From) {
-			last, ever = n.now(), true
+			last, ever, grown = n.now(), true, n.disk.at().UnixMilli()
 		}
 		end := len(r.steps)
 		for r.node.Retired && end > 0 && !r.steps[end-1].said() {
@@ -92,19 +97,22 @@ func (a *answer) summed(read []readNode, times []int64) []readNode {
 		}
 		for i := range end {
 			if s := r.steps[i]; s.said() {
-				last, ever, said[i] = s, true, true
+				last, ever, said[i] = s.since(last), true, true
+				if s.growth == s.growth || s.free <= 0 {
+					grown = times[i]
+				}
 			}
 			if ever {
-				totals[i].add(last, r.node.polled)
+				totals[i].add(last, r.node.polledBy(times[i], step), between(grown, times[i]) > silentFor)
 			}
 		}
 	}
-	sum := readNode{times: times, steps: make([]sums, len(times))}
+	sum := readNode{times: times, steps: make([]sums, len(times)), until: make([]forecast, len(times))}
 	sum.node.Thresholds = a.request.Settings.Thresholds
 	for i := range sum.steps {
-		sum.steps[i] = unknown()
+		sum.steps[i], sum.until[i] = unknown(), unknown().until()
 		if said[i] {
-			sum.steps[i] = totals[i].sums
+			sum.steps[i], sum.until[i] = totals[i].all(), totals[i].until()
 		}
 	}
 	return []readNode{sum}
@@ -243,7 +251,7 @@ func (a *answer) notices() []data.Notice {
 }
 
 // withoutIt is said of a node without an API where nodes are added up.
-const withoutIt = "; what is added up of all nodes is without it, but for what is free"
+const withoutIt = "; what is added up of all nodes is without it, but for what is free and how fast that falls"
 
 // silence says what is not known of a node, and what would change that; "": all is.
 func silence(n knownNode, request concern.Request) (string, data.NoticeSeverity) {
