@@ -49,10 +49,17 @@ func partNames() []string {
 	return names
 }
 
+// plus adds what is known of another node. What can be reclaimed old nodes do not say.
 func (c breakdown) plus(other breakdown) breakdown {
 	a, b := c.each(), other.each()
 	for i := range a {
-		*a[i] += *b[i]
+		switch {
+		case a[i] == &c.reclaimable && *b[i] != *b[i]:
+		case a[i] == &c.reclaimable && *a[i] != *a[i]:
+			*a[i] = *b[i]
+		default:
+			*a[i] += *b[i]
+		}
 	}
 	return c
 }
@@ -159,6 +166,9 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 		}
 		if text == "" && r.paid != r.paid {
 			text, severity = node.Name+": no satellite has said yet what it stores: it does so a day after the first upload, and at the begin of a month", data.NoticeSeverityInfo
+			if total {
+				text += "; what all nodes are paid for is without it"
+			}
 		}
 		if text == "" && len(r.late) > 0 {
 			text, severity = fmt.Sprintf("%s: not counted for more than %d days: %s", node.Name, int(inDays(lateDays)), strings.Join(r.late, ", ")), data.NoticeSeverityInfo
@@ -179,6 +189,7 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 			}
 			return -1
 		})
+		countPaid(rows)
 		sum := rows[0]
 		for _, r := range rows[1:] {
 			if r.used != r.used && sum.used == sum.used {
@@ -188,7 +199,7 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 				continue
 			}
 			sum.breakdown = sum.plus(r.breakdown)
-			if r.paidUntil.Before(sum.paidUntil) {
+			if sum.paidUntil.IsZero() || !r.paidUntil.IsZero() && r.paidUntil.Before(sum.paidUntil) {
 				sum.paidUntil = r.paidUntil
 			}
 			if r.at.Before(sum.at) {
@@ -203,6 +214,19 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 		result[0].AppendNotices(notices...)
 	}
 	return result, nil
+}
+
+// countPaid lets nodes that no satellite has counted yet stand beside others that were counted: all
+// of what they store is not counted yet.
+func countPaid(rows []breakdownRow) {
+	if !slices.ContainsFunc(rows, func(r breakdownRow) bool { return r.paid == r.paid && r.used == r.used }) {
+		return
+	}
+	for i := range rows {
+		if r := &rows[i]; r.used == r.used && r.paid != r.paid {
+			r.paid, r.paidAverage, r.uncollected = 0, 0, r.stored
+		}
+	}
 }
 
 func breakdownFrames(request concern.Request, rows []breakdownRow, total bool) data.Frames {

@@ -200,4 +200,24 @@ func TestBreakdown(t *testing.T) {
 	if diff := cmp.Diff(map[string]float64{"used_bytes{}": 580e9, "paid_bytes{}": 420e9}, instantsOf(t, s.answer(r)), nearly); diff != "" {
 		t.Error(diff)
 	}
+	// A node that no satellite has counted yet, one that is too old to say what can be reclaimed, and
+	// one that has not looked at its disk yet, hide nothing of what is known of the others.
+	s.counted("D", map[string][]float64{us1: {7}})
+	for _, nodes := range [][]string{{"A", "B", "C", "D"}, {"D", "C", "B", "A"}, {"C", "B", "D", "A"}} {
+		r := s.asking("storage_breakdown", concern.Table, nil, nodes...)
+		r.Query.GroupBy = []string{"total"}
+		frames := s.answer(r)
+		got := rowsOf(frames[0], "paid_bytes", "uncollected_bytes", "trash_bytes", "reclaimable_bytes", "used_bytes", "free_bytes", "paid_until")
+		if diff := cmp.Diff([]string{"420000000000.0 90000000000.0 50000000000.0 30000000000.0 590000000000.0 1910000000000.0 2026-11-21T00:00:00Z"}, got); diff != "" {
+			t.Errorf("%q: %s", nodes, diff)
+		}
+		if texts := strings.Join(notices(frames), "\n"); !strings.Contains(texts, "C: no satellite has said yet") || !strings.Contains(texts, "what all nodes are paid for is without it") {
+			t.Errorf("%q: notices %s", nodes, texts)
+		}
+	}
+	r = s.asking("storage_breakdown", concern.Instant, []string{"paid_bytes"}, "C")
+	r.Query.GroupBy = []string{"total"}
+	if got := instantsOf(t, s.answer(r)); len(got) > 0 {
+		t.Errorf("no node was counted: %v", got)
+	}
 }
