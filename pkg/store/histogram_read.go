@@ -36,14 +36,20 @@ func (s *Store) readHistograms(ctx context.Context, r Range, segments []segment,
 		if err != nil {
 			return nil, err
 		}
-		// A row in several parts counts once, with its latest values, or added up.
-		rows := &groupHead{additive: s.policy(segment.group).Additive}
+		// A row in several parts counts once, with its latest values; or it adds up, and then one
+		// part is in memory at a time.
+		additive := s.policy(segment.group).Additive
+		rows := &groupHead{additive: additive}
 		for _, p := range parts {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			if err := p.histogramsInto(rows, segment, r); err != nil {
 				return nil, fmt.Errorf("read %s: %w", segment.group, err)
+			}
+			if additive {
+				merged.mergeSteps(rows, r.Step, into)
+				rows = &groupHead{additive: true}
 			}
 		}
 		merged.mergeSteps(rows, r.Step, into)
