@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { expect, type Page, test } from '@playwright/test';
 
-import { complaintsOf, provisionedDataSource, recordedDataSource } from './grafana';
+import { complaintsOf, isEmpty, isFilled, provisionedDataSource, recordedDataSource } from './grafana';
 
 interface Dashboard {
   uid: string;
@@ -30,12 +30,6 @@ test('there are dashboards', () => {
   ]);
 });
 
-/** Until nothing is being asked any more. */
-async function isFilled(page: Page): Promise<void> {
-  await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
-  await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
-}
-
 /** That a dashboard has all its panels, none of them with an error, or empty without saying why. */
 async function isWhole(page: Page, { panels }: Dashboard): Promise<void> {
   await isFilled(page);
@@ -48,7 +42,7 @@ async function isWhole(page: Page, { panels }: Dashboard): Promise<void> {
     await expect(heading.first(), `${panel.type} ${panel.title}`).toBeVisible();
   }
   await expect(page.getByTestId('data-testid Panel status error')).toHaveCount(0);
-  await expect(page.getByText('No data', { exact: true })).toHaveCount(0);
+  await expect(page.getByText(isEmpty)).toHaveCount(0);
 }
 
 const sources = { 'simulated nodes': provisionedDataSource, 'recorded nodes': recordedDataSource };

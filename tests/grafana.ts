@@ -1,4 +1,4 @@
-import { type APIRequestContext, type ConsoleMessage, type Page } from '@playwright/test';
+import { type APIRequestContext, type ConsoleMessage, expect, type Page } from '@playwright/test';
 
 import pluginJson from '../plugin.json';
 
@@ -32,6 +32,18 @@ async function dataSource(request: APIRequestContext, isDefault: boolean): Promi
   }
   // The list leaves out nothing that is needed here, but a single one is sure to be whole.
   return (await request.get(`/api/datasources/uid/${found.uid}`)).json();
+}
+
+/** What Grafana says in a panel without data that does not say itself why. */
+export const isEmpty = /^(No data|Data does not have a time field|Data is missing a .* field|No graphable fields)\b/;
+
+/** Waits until a dashboard asks nothing any more, which can last where others need the machine. */
+export async function isFilled(page: Page): Promise<void> {
+  await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
+  // Between the panels that have their answers and those whose turn comes, there is a moment without a bar.
+  await page.waitForLoadState('networkidle');
+  await expect(page.getByRole('button', { name: 'Cancel', exact: true })).toHaveCount(0, { timeout: 120_000 });
+  await expect(page.getByLabel('Panel loading bar')).toHaveCount(0, { timeout: 120_000 });
 }
 
 /** Collects what goes wrong in the page, so that a test can say at its end that nothing did. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { expect, test } from '@playwright/test';
 
-import { complaintsOf, PLUGIN, provisionedDataSource } from './grafana';
+import { complaintsOf, isEmpty, isFilled, PLUGIN, provisionedDataSource } from './grafana';
 
 interface Dashboard {
   uid: string;
@@ -48,10 +48,9 @@ test('the dashboards are imported from the tab of the data source', async ({ bro
     }
     for (const dashboard of dashboards) {
       await page.goto(`/d/${dashboard.uid}?orgId=${orgId}`);
-      await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
-      await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
+      await isFilled(page);
       await expect(page.getByTestId('data-testid Panel status error'), dashboard.title).toHaveCount(0);
-      await expect(page.getByText('No data', { exact: true }), dashboard.title).toHaveCount(0);
+      await expect(page.getByText(isEmpty), dashboard.title).toHaveCount(0);
     }
     expect(complaints).toEqual([]);
     await context.close();

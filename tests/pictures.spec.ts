@@ -1,8 +1,8 @@
 import path from 'node:path';
 
-import { expect, test } from '@grafana/plugin-e2e';
+import { expect, test } from '@playwright/test';
 
-import { provisionedDataSource } from './grafana';
+import { isEmpty, isFilled, provisionedDataSource } from './grafana';
 import { shrink } from './shrink';
 
 /** The pictures of the README and of Grafana's page of the plugin: UPDATE_PICTURES=1 go tool mage e2e takes them anew. */
@@ -12,11 +12,10 @@ test.skip(!process.env.UPDATE_PICTURES, 'pictures are taken when UPDATE_PICTURES
 const WIDTH = 1440;
 
 const pictures = [
-  { name: 'fleet', height: 1120, url: '/d/storagenode-monitor-fleet?from=now-6h&to=now' },
+  { name: 'fleet', height: 1430, url: '/d/storagenode-monitor-fleet?from=now-6h&to=now' },
   { name: 'reputation', height: 1820, url: '/d/storagenode-monitor-reputation?from=now-30m&to=now' },
   { name: 'traffic', height: 1120, url: '/d/storagenode-monitor-traffic?from=now-6h&to=now' },
   { name: 'performance', height: 1120, url: '/d/storagenode-monitor-performance?from=now-6h&to=now' },
-  { name: 'storage', height: 1120, url: '/d/storagenode-monitor-storage?from=now-6h&to=now' },
   { name: 'node', height: 1120, url: '/d/storagenode-monitor-node?from=now-6h&to=now&var-node=failing-audits' },
 ];
 
@@ -27,9 +26,9 @@ for (const { name, height, url } of pictures) {
     await page.setViewportSize({ width: WIDTH, height });
     const { uid } = await provisionedDataSource(request);
     await page.goto(`${url}&var-datasource=${uid}&kiosk`);
-    await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
-    await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
+    await isFilled(page);
     await expect(page.getByTestId('data-testid Panel status error')).toHaveCount(0);
+    await expect(page.getByText(isEmpty)).toHaveCount(0);
     await page.screenshot({ path: fileOf(name), animations: 'disabled' });
     shrink(fileOf(name));
   });
@@ -40,6 +39,7 @@ test('a picture of the settings', async ({ page, request }) => {
   await page.setViewportSize({ width: WIDTH, height: 1120 });
   await page.goto(`/connections/datasources/edit/${uid}`);
   await expect(page.getByRole('button', { name: /^Checks of/ })).toHaveCount(jsonData.nodes!.length);
+  await page.waitForLoadState('networkidle'); // the icons
   await page.screenshot({ path: fileOf('settings'), animations: 'disabled' });
   shrink(fileOf('settings'));
 });
