@@ -21,6 +21,14 @@ export interface RulesStatus {
   fromFile: boolean;
 }
 
+/** The names of the contact points that are more than Grafana's empty default. */
+export interface ContactPointsStatus {
+  /** An alert of this data source gets there. */
+  told: string[];
+  /** Neither a notification policy nor a rule leads an alert of this data source there. */
+  unused: string[];
+}
+
 export interface DashboardsStatus {
   dashboards: Dashboard[];
   there: number;
@@ -28,8 +36,7 @@ export interface DashboardsStatus {
 
 export interface AlertingStatus {
   rules: Told<RulesStatus>;
-  /** The names of those that are more than Grafana's empty default. */
-  contactPoints: Told<string[]>;
+  contactPoints: Told<ContactPointsStatus>;
   dashboards: Told<DashboardsStatus>;
 }
 
@@ -40,7 +47,7 @@ interface Rule {
   ruleGroup?: string;
   provenance?: string;
   isPaused?: boolean;
-  notification_settings?: unknown;
+  notification_settings?: { receiver?: string };
   data?: Array<{ datasourceUid?: string }>;
   [more: string]: unknown;
 }
@@ -53,6 +60,7 @@ interface RuleGroup {
 }
 
 interface ContactPoint {
+  uid?: string;
   name?: string;
   type?: string;
   settings?: { addresses?: string };
@@ -68,8 +76,19 @@ export interface Dashboard {
 
 const PROVISIONING = '/api/v1/provisioning';
 
+/** A notification policy: Grafana's default one, or one below another. */
+interface Policy {
+  receiver?: string;
+  object_matchers?: Array<[label: string, operator: string, value: string]>;
+  continue?: boolean;
+  routes?: Policy[];
+}
+
 /** A new Grafana has a contact point that sends to this address, which reaches nobody. */
 const NOBODY = 'example@email.com';
+
+/** The label `service` that every rule of the plugin has. */
+const SERVICE = 'storj-nodes';
 
 const ALERTING_OFF = 'alerting is switched off in this Grafana, so nobody will be told';
 
@@ -82,7 +101,7 @@ export async function fetchAlerting(uid: string): Promise<AlertingStatus> {
   const off = isAlertingOff();
   const [rules, contactPoints, dashboards] = await Promise.all([
     off ? { why: ALERTING_OFF } : told(fetchRulesStatus(uid), ALERTING_OFF),
-    off ? { why: ALERTING_OFF } : told(fetchContactPoints(), ALERTING_OFF),
+    off ? { why: ALERTING_OFF } : told(fetchContactPoints(uid), ALERTING_OFF),
     told(fetchDashboards(), 'this Grafana does not know the plugin’s dashboards'),
   ]);
   return { rules, contactPoints, dashboards };
@@ -201,10 +220,65 @@ function secondsOf(duration: string): number {
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit], 0) || 60;
 }
 
-async function fetchContactPoints(): Promise<string[]> {
-  const all = (await send<ContactPoint[] | null>({ method: 'GET', url: `${PROVISIONING}/contact-points` })) ?? [];
-  const reaching = all.filter(({ type, settings }) => type !== 'email' || !settings?.addresses?.includes(NOBODY));
-  return [...new Set(reaching.map(({ name, type }) => name || type || 'without a name'))];
+async function fetchContactPoints(uid: string): Promise<ContactPointsStatus> {
+  const [all, policies, rules] = await Promise.all([
+    send<ContactPoint[] | null>({ method: 'GET', url: `${PROVISIONING}/contact-points` }),
+    send<Policy>({ method: 'GET', url: `${PROVISIONING}/policies` }),
+    fetchRules(),
+  ]);
+  const receivers = new Set(receiversOf(policies));
+  for (const { data, notification_settings } of rules) {
+    if (notification_settings?.receiver && data?.some(({ datasourceUid }) => datasourceUid === uid)) {
+      receivers.add(notification_settings.receiver);
+    }
+  }
+  const status: ContactPointsStatus = { told: [], unused: [] };
+  for (const point of all ?? []) {
+    if (point.type === 'email' && point.settings?.addresses?.includes(NOBODY)) {
+      continue;
+    }
+    const name = point.name || point.type || 'without a name';
+    // Without a uid it is the one of Grafana's default, which is listed by another name than the policies have for it.
+    const list = !point.uid || receivers.has(name) ? status.told : status.unused;
+    if (!list.includes(name)) {
+      list.push(name);
+    }
+  }
+  return status;
+}
+
+/** Whom a policy and those below it may tell of an alert of this data source. */
+function receiversOf({ receiver = '', routes = [] }: Policy): string[] {
+  const found: string[] = [];
+  let taken = false;
+  for (const route of routes) {
+    const matches = matchesOurs(route);
+    if (matches === false) {
+      continue;
+    }
+    found.push(...receiversOf({ ...route, receiver: route.receiver || receiver }));
+    taken ||= matches === true;
+    if (matches && !route.continue) {
+      break;
+    }
+  }
+  // Where one below takes every alert, the policy tells nobody itself.
+  return taken ? found : [...found, receiver];
+}
+
+/** Whether a policy takes the alerts of this data source; undefined where that depends on the alert. */
+function matchesOurs({ object_matchers: matchers = [] }: Policy): boolean | undefined {
+  const answers = matchers.map(([label, operator, value]) => {
+    switch (label === 'service' ? operator : '') {
+      case '=':
+        return value === SERVICE;
+      case '!=':
+        return value !== SERVICE;
+      default:
+        return undefined;
+    }
+  });
+  return answers.includes(false) ? false : answers.includes(undefined) ? undefined : true;
 }
 
 async function fetchDashboards(): Promise<DashboardsStatus> {

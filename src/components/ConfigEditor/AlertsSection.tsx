@@ -328,8 +328,17 @@ function contactLine({ contactPoints }: AlertingStatus): StatusLine {
     return { name, state: 'info', text: `cannot be seen: ${contactPoints.why}.` };
   }
   const link = { href: '/alerting/notifications', text: 'Contact points' };
-  return contactPoints.value.length > 0
-    ? { name, state: 'ok', text: `set: ${contactPoints.value.join(', ')}.`, link }
+  const { told, unused } = contactPoints.value;
+  if (told.length > 0) {
+    return { name, state: 'ok', text: `set: ${told.join(', ')}.`, link };
+  }
+  return unused.length > 0
+    ? {
+        name,
+        state: 'warning',
+        text: `no notification policy leads to ${unused.join(', ')}: nobody will be told. Choose one in the default policy:`,
+        link: { href: '/alerting/routes', text: 'Notification policies' },
+      }
     : {
         name,
         state: 'warning',

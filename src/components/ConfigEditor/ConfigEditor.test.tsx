@@ -506,12 +506,15 @@ describe('alerting', () => {
   };
   const DEFAULT_CONTACT = { name: 'email receiver', type: 'email', settings: { addresses: '<example@email.com>' } };
   let installed: Array<Record<string, unknown>>;
+  const DISCORD = { uid: 'd', name: 'Discord', type: 'discord', settings: {} };
   let contacts: unknown[];
+  let policies: unknown;
   let imported: string[];
 
   beforeEach(() => {
     installed = [];
     contacts = [DEFAULT_CONTACT];
+    policies = { receiver: 'grafana-default-email' };
     imported = [];
     grafana = ({ url, method, data }) => {
       if (url.endsWith('/resources/alerting?format=json')) {
@@ -522,6 +525,9 @@ describe('alerting', () => {
       }
       if (url === '/api/v1/provisioning/contact-points') {
         return of({ data: contacts });
+      }
+      if (url === '/api/v1/provisioning/policies') {
+        return of({ data: policies });
       }
       if (url.startsWith('/api/folders')) {
         return of({ data: method === 'POST' ? { uid: 'made', title: data.title } : [{ uid: 'x', title: 'Other' }] });
@@ -603,11 +609,50 @@ describe('alerting', () => {
 
   it('leaves rules from a file to the file', async () => {
     installed = RULES.map((rule) => ({ ...rule, provenance: 'file' }));
-    contacts = [DEFAULT_CONTACT, { name: 'Discord', type: 'discord', settings: {} }];
+    contacts = [DEFAULT_CONTACT, DISCORD];
+    policies = { receiver: 'Discord' };
     await open();
     expect(state().getByText(/2 of 2 installed, from a provisioned file/)).toBeInTheDocument();
     expect(state().getByText(/set: Discord/)).toBeInTheDocument();
     expect(screen.getByRole('button', { name: 'Install or update alert rules' })).toBeDisabled();
+  });
+
+  const route = (operator: string, value: string, more = {}) => ({
+    receiver: 'Discord',
+    object_matchers: [['service', operator, value]],
+    ...more,
+  });
+  it.each([
+    ['the default policy', { receiver: 'Discord' }, true],
+    ['none', { receiver: 'grafana-default-email' }, false],
+    ['one for these alerts', { receiver: 'x', routes: [route('=', 'storj-nodes')] }, true],
+    [
+      'one for some of them',
+      { receiver: 'x', routes: [{ object_matchers: [['severity', '=', 'x']], receiver: 'Discord' }] },
+      true,
+    ],
+    ['one that inherits it', { receiver: 'x', routes: [route('=', 'storj-nodes', { routes: [{}] })] }, true],
+    ['one for other alerts', { receiver: 'x', routes: [route('=', 'web')] }, false],
+    ['one for all others', { receiver: 'x', routes: [route('!=', 'storj-nodes')] }, false],
+    ['one behind another', { receiver: 'x', routes: [{ receiver: 'y' }, route('=', 'storj-nodes')] }, false],
+    [
+      'one that goes on',
+      { receiver: 'x', routes: [{ receiver: 'y', continue: true }, route('=', 'storj-nodes')] },
+      true,
+    ],
+    ['the default of what is taken', { receiver: 'Discord', routes: [{ receiver: 'y' }] }, false],
+  ])('sees whether a contact point is reached: %s', async (_, tree, reached) => {
+    contacts = [DEFAULT_CONTACT, DISCORD];
+    policies = tree;
+    await open();
+    expect(state().getByText(reached ? /set: Discord/ : /no notification policy leads to Discord/)).toBeInTheDocument();
+  });
+
+  it('sees a contact point that a rule names itself', async () => {
+    contacts = [DISCORD];
+    installed = [{ ...RULES[0], notification_settings: { receiver: 'Discord' } }];
+    await open();
+    expect(state().getByText(/set: Discord/)).toBeInTheDocument();
   });
 
   it('says what a viewer may not, and what is switched off', async () => {
