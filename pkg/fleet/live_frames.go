@@ -9,6 +9,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 )
 
@@ -208,6 +209,27 @@ func (b *lineBuffer) add(event *storagenode.Event, raw []byte) {
 	b.times = append(b.times, at.UTC())
 	b.bodies = append(b.bodies, strings.ToValidUTF8(string(raw), "\uFFFD"))
 	b.levels = append(b.levels, strings.ToLower(event.Level.String()))
+}
+
+// LiveBeginning is what a new reader of a live stream sees at once; nil: nothing. A log may be
+// silent for long, and Grafana's panel cannot say why it is empty, so its first line is the
+// monitor's own.
+func (f *Fleet) LiveBeginning(path string) *data.Frame {
+	for _, node := range f.watched() {
+		if path != LiveLog(node.Key) {
+			continue
+		}
+		text, level := node.Name+"'s log from here on, as it is written", "info"
+		switch {
+		case node.Log.Kind == settings.NoLog:
+			text, level = "no log is given for "+node.Name+": give it in the data source's settings, and its lines are shown here", "warning"
+		case node.LogTrouble != "":
+			text, level = node.Name+"'s log cannot be read: "+node.LogTrouble, "warning"
+		}
+		line := lineBuffer{times: []time.Time{f.now().UTC()}, bodies: []string{text}, levels: []string{level}}
+		return line.frame(node.Name)
+	}
+	return nil
 }
 
 // frame is the lines as Grafana's logs have them, nil if there are none.

@@ -312,7 +312,8 @@ func TestLiveStreamsTellWhatHappens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "node.log")
 	appendTo(t, path, startLine(time.Now()))
 	g := newGrafana(t)
-	g.configure(nodes(node{Name: "My Node", Log: path, API: "http://127.0.0.1:1"}))
+	g.configure(nodes(node{Name: "My Node", Log: path, API: "http://127.0.0.1:1"},
+		node{Name: "Mute", API: "http://127.0.0.1:1"}, node{Name: "Gone", Log: path + ".gone", API: "http://127.0.0.1:1"}))
 	g.awaitFollowing("My Node")
 
 	lines, rates, alerts := g.stream("log/my-node"), g.stream("traffic"), g.stream("alerts")
@@ -329,7 +330,7 @@ func TestLiveStreamsTellWhatHappens(t *testing.T) {
 	})
 	next(t, status, "the table of nodes", func(frame *data.Frame) bool {
 		name, _ := frame.FieldByName("node_name")
-		return name != nil && name.Len() == 1
+		return name != nil && name.Len() == 3
 	})
 	appendTo(t, path, strings.Replace(uploadLine(time.Now(), 78), "INFO\tpiecestore\tuploaded", "ERROR\tpiecestore\tdownload failed", 1))
 	missing := fmt.Sprintf("%s\tERROR\tpiecestore\tdownload failed\t{\"process\": \"storagenode\", \"piece_id\": \"PIECE79\", \"satellite_id\": \"%s\", \"action\": \"GET_AUDIT\", \"offset\": 0, \"size\": 256, \"remote_address\": \"127.0.0.1:1\", \"error\": \"file does not exist\"}\n", time.Now().UTC().Format(time.RFC3339), us1)
@@ -340,6 +341,25 @@ func TestLiveStreamsTellWhatHappens(t *testing.T) {
 		return code.At(0) == "audit_failed" && satellite.At(0) == "us1"
 	})
 
+	for path, want := range map[string]string{"log/my-node": "My Node's log from here on", "log/mute": "no log is given for Mute", "log/gone": "Gone's log cannot be read: ", "traffic": ""} {
+		subscribed, err := g.host.SubscribeStream(t.Context(), &backend.SubscribeStreamRequest{PluginContext: g.source.Context(), Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if subscribed.InitialData == nil || len(subscribed.InitialData.Data()) == 0 {
+			if want != "" {
+				t.Errorf("%s begins with nothing", path)
+			}
+			continue
+		}
+		frame := &data.Frame{}
+		if err := json.Unmarshal(subscribed.InitialData.Data(), frame); err != nil {
+			t.Fatal(err)
+		}
+		if body, _ := frame.FieldByName("body"); body == nil || body.Len() != 1 || !strings.Contains(body.At(0).(string), want) || want == "" {
+			t.Errorf("%s begins with %s, want %q", path, subscribed.InitialData.Data(), want)
+		}
+	}
 	unknown, err := g.host.SubscribeStream(t.Context(), &backend.SubscribeStreamRequest{PluginContext: g.source.Context(), Path: "log/nobody"})
 	if err != nil || unknown.Status != backend.SubscribeStreamStatusNotFound {
 		t.Errorf("a stream that is not there: %+v, %v", unknown, err)

@@ -26,7 +26,13 @@ func (i *Instance) SubscribeStream(_ context.Context, request *backend.Subscribe
 	case err != nil:
 		return nil, err
 	}
-	return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusOK}, nil
+	response := &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusOK}
+	if beginning := i.fleet.LiveBeginning(request.Path); beginning != nil {
+		if response.InitialData, err = backend.NewInitialFrame(beginning, data.IncludeAll); err != nil {
+			return nil, fmt.Errorf("begin the live stream %s: %w", request.Path, err)
+		}
+	}
+	return response, nil
 }
 
 // PublishStream refuses: the streams say what happens, and nobody else does.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
@@ -147,6 +148,8 @@ func (a *answer) count(of func(group) *steps, node string, column store.Column, 
 		return
 	}
 	counts := of(a.groupOf(node, column)).counts
+	// A canceled audit is none that failed: the satellite has what it needs, or asks again.
+	neither := outcome == outcomeNames[storagenode.OutcomeCanceled] && column.Label(actionLabel) == actionNames[storagenode.GetAudit]
 	for i, v := range values {
 		if v != v {
 			continue
@@ -160,7 +163,9 @@ func (a *answer) count(of func(group) *steps, node string, column store.Column, 
 			if selected {
 				counts[i].operations += v
 			}
-			counts[i].ended += v
+			if !neither {
+				counts[i].ended += v
+			}
 			if outcome == success {
 				counts[i].succeeded += v
 			}

@@ -75,7 +75,7 @@ var metrics = []metric{
 	},
 	{
 		// Of all that ended: a lost race is no success, nor is an upload refused for too
-		// many at once. The selected outcomes change nothing: of successes alone it
+		// many at once; a canceled audit counts neither way. The selected outcomes change nothing: of successes alone it
 		// would always be 100.
 		name: successPercent, title: "success",
 		of:         func(c counts, _ float64) float64 { return 100 * c.succeeded / c.ended },

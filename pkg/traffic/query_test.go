@@ -227,6 +227,25 @@ func TestSeries(t *testing.T) {
 	}
 }
 
+// A canceled download is a race that was lost; a canceled audit is no failed one.
+func TestACanceledAuditIsNeitherSuccessNorFailure(t *testing.T) {
+	s, a, b := newStore(t), nodeNamed("A"), nodeNamed("B")
+	var heard []storagenode.Event
+	for _, action := range []storagenode.Action{storagenode.Get, storagenode.GetAudit} {
+		for _, outcome := range []storagenode.Outcome{storagenode.OutcomeSuccess, storagenode.OutcomeSuccess, storagenode.OutcomeSuccess, storagenode.OutcomeFailed, storagenode.OutcomeCanceled} {
+			heard = append(heard, ended(5*time.Minute, us1, action, outcome, 256))
+		}
+	}
+	hear(t, s, a, 100, heard...)
+	hear(t, s, b, 100, ended(5*time.Minute, us1, storagenode.GetAudit, storagenode.OutcomeCanceled, 256))
+	request := asking(s, concern.Instant, []string{"success_percent"}, a, b)
+	request.Query.GroupBy = []string{"node", "action"}
+	want := map[string]float64{"success_percent{action=GET, node=A}": 60, "success_percent{action=GET_AUDIT, node=A}": 75}
+	if diff := cmp.Diff(want, instantsOf(t, answered(t, request)), close1e9); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestInstantsAndTablesAreOfTheWholeRange(t *testing.T) {
 	s, node := newStore(t), nodeNamed("A")
 	hear(t, s, node, 100, someTraffic()...)
