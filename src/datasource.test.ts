@@ -1,4 +1,4 @@
-import { CoreApp, type DataSourceInstanceSettings, dateTime } from '@grafana/data';
+import { type DataSourceInstanceSettings, dateTime } from '@grafana/data';
 import { type BackendSrv, setBackendSrv, type TemplateSrv } from '@grafana/runtime';
 import { lastValueFrom, of } from 'rxjs';
 
@@ -117,9 +117,9 @@ describe('StorjDataSource', () => {
   });
 
   // Grafana runs a query as { ...getDefaultQuery(), ...query }.
-  const asRun = (query: Partial<StorjQuery>, app = CoreApp.PanelEditor) => {
+  const asRun = (query: Partial<StorjQuery>) => {
     const source = makeDataSource();
-    return source.applyTemplateVariables({ refId: 'A', ...source.getDefaultQuery(app), ...query }, {});
+    return source.applyTemplateVariables({ refId: 'A', ...source.getDefaultQuery(), ...query }, {});
   };
 
   it('makes a new query one of the scores', () => {
@@ -129,16 +129,12 @@ describe('StorjDataSource', () => {
     expect(source.getQueryDisplayText({ refId: 'A' })).toContain('Reputation');
   });
 
-  it.each([[CoreApp.PanelEditor], [CoreApp.Explore]])('adds nothing to a query that has a type, in %s', (app) => {
-    expect(asRun({ queryType: 'nodes' }, app).format).toBeUndefined();
-    expect(asRun({ queryType: 'nodes' }, app).metrics).toBeUndefined();
-    expect(asRun({ queryType: 'reputation' }, app).format).toBeUndefined();
+  it('adds nothing to a query that has a type', () => {
+    expect(asRun({ queryType: 'nodes' }).format).toBeUndefined();
+    expect(asRun({ queryType: 'nodes' }).metrics).toBeUndefined();
+    expect(asRun({ queryType: 'reputation' }).format).toBeUndefined();
     // Which means all of them.
-    expect(asRun({ queryType: 'reputation' }, app).metrics).toBeUndefined();
-  });
-
-  it('gives an alert rule its number at once', () => {
-    expect(asRun({}, CoreApp.UnifiedAlerting)).toMatchObject({ metrics: ['failed_audits_left'], format: 'instant' });
+    expect(asRun({ queryType: 'reputation' }).metrics).toBeUndefined();
   });
 
   it('corrects what a type cannot have, and leaves what nobody knows to the back end', () => {

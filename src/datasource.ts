@@ -1,6 +1,5 @@
 import {
   type AdHocVariableFilter,
-  type CoreApp,
   type DataQueryRequest,
   type DataQueryResponse,
   type DataSourceInstanceSettings,
@@ -21,8 +20,6 @@ import {
   type Choice,
   complete,
   CONDITIONS,
-  defaultQuery,
-  isAlerting,
   KNOWN_LISTS,
   listOf,
   OUTCOMES,
@@ -52,10 +49,11 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
 
   /**
    * Grafana lays this under every query of a panel or of Explore that it runs, not only under new ones, and would put a
-   * format and metrics on a query that is complete without them. So there it is empty, and complete() fills new queries.
+   * format and metrics on a query that is complete without them. Under a new query of an alert rule it lays it in the
+   * editor only, and saves the rule without it. So it is empty, and the query editor completes what is new.
    */
-  getDefaultQuery(app: CoreApp): Partial<StorjQuery> {
-    return isAlerting(app) ? defaultQuery(app) : {};
+  getDefaultQuery(): Partial<StorjQuery> {
+    return {};
   }
 
   filterQuery(query: StorjQuery): boolean {

@@ -1,7 +1,6 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@grafana/plugin-e2e';
 
-import { complaintsOf, PLUGIN, provisionedDataSource } from './grafana';
+import { complaintsOf, PLUGIN, provisionedDataSource, seriousFindings } from './grafana';
 
 let made: string | undefined;
 
@@ -90,11 +89,7 @@ test('nothing serious keeps anybody from using the config editor', async ({
   createDataSourceConfigPage,
 }) => {
   const { uid } = await provisionedDataSource(request);
-  const serious = async (part: string) =>
-    (await new AxeBuilder({ page }).include(part).analyze()).violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-
+  const serious = (part: string) => seriousFindings(page, part);
   await page.goto(`/connections/datasources/edit/${uid}`);
   await expect(page.getByRole('button', { name: /^Checks of/ }).first()).toBeVisible();
   expect(await serious('form')).toEqual([]);

@@ -1,3 +1,4 @@
+import { AxeBuilder } from '@axe-core/playwright';
 import { type APIRequestContext, type ConsoleMessage, expect, type Page } from '@playwright/test';
 
 import pluginJson from '../plugin.json';
@@ -67,4 +68,13 @@ function isGrafanasOwn(message: ConsoleMessage): boolean {
     /\/api\/gnet\/|grafana\.com|\/public-dashboards$/.test(message.location().url) ||
     /Failed to fetch plugins from catalog/.test(message.text())
   );
+}
+
+/** What keeps people from using a part of the page, as far as axe can tell. */
+export async function seriousFindings(page: Page, part: string): Promise<string[]> {
+  // The rule that is left out is broken by the arrow of Grafana's own Combobox, wherever there is one.
+  const { violations } = await new AxeBuilder({ page }).include(part).disableRules('aria-allowed-attr').analyze();
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }

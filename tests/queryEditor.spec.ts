@@ -1,6 +1,6 @@
 import { expect, test } from '@grafana/plugin-e2e';
 
-import { complaintsOf, provisionedDataSource } from './grafana';
+import { complaintsOf, provisionedDataSource, seriousFindings } from './grafana';
 
 test('a panel shows the reputation of the nodes', async ({ page, panelEditPage, request }) => {
   const complaints = complaintsOf(page);
@@ -27,6 +27,15 @@ test('a node is chosen by name', async ({ page, panelEditPage, request }) => {
   await row.getByRole('combobox', { name: 'Nodes' }).click();
   await page.getByRole('option', { name: node }).first().click();
   await asked;
+});
+
+test('nothing serious keeps anybody from using the query editor', async ({ page, panelEditPage, request }) => {
+  const { name } = await provisionedDataSource(request);
+  await panelEditPage.datasource.set(name);
+  const row = panelEditPage.getQueryEditorRow('A');
+  await expect(row.getByRole('combobox', { name: 'Query type' })).toHaveValue('Reputation');
+  await row.evaluate((element) => element.setAttribute('data-audited', ''));
+  expect(await seriousFindings(page, '[data-audited]')).toEqual([]);
 });
 
 test('a variable lists the nodes', async ({ variableEditPage, request }) => {

@@ -63,7 +63,9 @@ describe('QueryEditor', () => {
   });
 
   it('starts an alert rule with a number', async () => {
-    await open({}, CoreApp.UnifiedAlerting);
+    const { last } = await open({}, CoreApp.UnifiedAlerting);
+    // It is in what is saved: Grafana evaluates that, and not what the editor shows.
+    expect(last()).toMatchObject({ queryType: 'reputation', metrics: ['failed_audits_left'], format: 'instant' });
     expect(screen.getByText('Failed audits left')).toBeInTheDocument();
     expect(screen.getByRole('radio', { name: 'Instant' })).toBeChecked();
     expect(screen.getByText(/fire when it is below/)).toBeInTheDocument();

@@ -66,8 +66,9 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
       // What is saved has to say what it means: alert rules and shared dashboards are read by Grafana's back end.
       onChange(query);
     }
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the row is new
-  }, [isNew]);
+    // The editor of alert rules may lay a new, empty query over the one that was just completed: so it is done for each.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- nothing else makes a row new
+  }, [isNew, given]);
 
   const loadNodes = useCallback(
     async () =>
