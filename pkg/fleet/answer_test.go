@@ -96,6 +96,11 @@ func TestNodesTable(t *testing.T) {
 	hasState(t, f, "good", concern.Connected)
 	hasState(t, f, "bad", concern.Unreachable)
 	frames := ask(t, f, `{"queryType":"nodes"}`)
+	// Its scores are asked for after what it says of itself.
+	eventually(t, "good's scores", func() bool {
+		frames = ask(t, f, `{"queryType":"nodes"}`)
+		return cell(frames[0], "health_percent", 1) != "null"
+	})
 	if len(frames) != 1 || frames[0].Meta.Type != data.FrameTypeTable || frames[0].Rows() != 2 {
 		t.Fatalf("%+v", frames)
 	}
