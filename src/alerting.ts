@@ -99,9 +99,10 @@ export function isAlertingOff(): boolean {
 
 export async function fetchAlerting(uid: string): Promise<AlertingStatus> {
   const off = isAlertingOff();
+  const existing = off ? Promise.resolve([]) : fetchRules(); // which two of the answers need
   const [rules, contactPoints, dashboards] = await Promise.all([
-    off ? { why: ALERTING_OFF } : told(fetchRulesStatus(uid), ALERTING_OFF),
-    off ? { why: ALERTING_OFF } : told(fetchContactPoints(uid), ALERTING_OFF),
+    off ? { why: ALERTING_OFF } : told(fetchRulesStatus(uid, existing), ALERTING_OFF),
+    off ? { why: ALERTING_OFF } : told(fetchContactPoints(uid, existing), ALERTING_OFF),
     told(fetchDashboards(), 'this Grafana does not know the plugin’s dashboards'),
   ]);
   return { rules, contactPoints, dashboards };
@@ -127,8 +128,8 @@ function reasonOf(error: unknown, notFound: string): string {
   }
 }
 
-async function fetchRulesStatus(uid: string): Promise<RulesStatus> {
-  const [groups, existing] = await Promise.all([fetchOurRules(uid), fetchRules()]);
+async function fetchRulesStatus(uid: string, fetched: Promise<Rule[]>): Promise<RulesStatus> {
+  const [groups, existing] = await Promise.all([fetchOurRules(uid), fetched]);
   const uids = new Set(groups.flatMap(({ rules }) => rules.map((rule) => rule.uid)));
   const ours = existing.filter((rule) => uids.has(rule.uid));
   return {
@@ -220,11 +221,11 @@ function secondsOf(duration: string): number {
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit], 0) || 60;
 }
 
-async function fetchContactPoints(uid: string): Promise<ContactPointsStatus> {
+async function fetchContactPoints(uid: string, fetched: Promise<Rule[]>): Promise<ContactPointsStatus> {
   const [all, policies, rules] = await Promise.all([
     send<ContactPoint[] | null>({ method: 'GET', url: `${PROVISIONING}/contact-points` }),
     send<Policy>({ method: 'GET', url: `${PROVISIONING}/policies` }),
-    fetchRules(),
+    fetched,
   ]);
   const receivers = new Set(receiversOf(policies));
   for (const { data, notification_settings } of rules) {

@@ -215,6 +215,9 @@ func (b *lineBuffer) add(event *storagenode.Event, raw []byte) {
 // silent for long, and Grafana's panel cannot say why it is empty, so its first line is the
 // monitor's own.
 func (f *Fleet) LiveBeginning(path string) *data.Frame {
+	if !strings.HasPrefix(path, liveLog) {
+		return nil
+	}
 	for _, node := range f.watched() {
 		if path != LiveLog(node.Key) {
 			continue

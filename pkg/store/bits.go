@@ -52,6 +52,9 @@ func (w *bitWriter) gamma(number uint64) {
 	w.put(number+1, width)
 }
 
+// gammaBits is how many bits a number takes in Elias' gamma code.
+func gammaBits(number uint64) int { return 2*bits.Len64(number+1) - 1 }
+
 // bytes are the bytes written; the last one is filled up with zeroes.
 func (w *bitWriter) bytes() []byte {
 	if w.filled > 0 {
