@@ -2,7 +2,6 @@ package capacity_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions/conditionstest"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 )
@@ -161,19 +161,7 @@ func TestConditionsInFull(t *testing.T) {
 			t.Errorf("%s: not watched: %v", c.name, unseen)
 		}
 	}
-	path := filepath.Join("testdata", "conditions.golden")
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("-want +got, written anew with UPDATE_GOLDEN=1:\n%s", diff)
-	}
+	conditionstest.Golden(t, filepath.Join("testdata", "conditions.golden"), b.String())
 }
 
 // The node's own limits count.

@@ -2,16 +2,14 @@ package fleet
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions/conditionstest"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -89,13 +87,5 @@ func TestNotCollecting(t *testing.T) {
 		tell(c.name, findings)
 	}
 
-	// The golden file is what operators read. Nothing writes it but people.
-	path := filepath.Join("testdata", "not_collecting.golden")
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(told.String(), "\n")); diff != "" {
-		t.Errorf("%s and what is told differ (-file +told):\n%s", path, diff)
-	}
+	conditionstest.Golden(t, filepath.Join("testdata", "not_collecting.golden"), told.String())
 }

@@ -2,7 +2,6 @@ package presence_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions/conditionstest"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/presence"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 )
@@ -42,15 +42,7 @@ func TestConditions(t *testing.T) {
 			})
 		}
 	})
-	// The golden file is what operators read. Nothing writes it but people.
-	path := filepath.Join("testdata", "conditions.golden")
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), strings.Join(told, "")); diff != "" {
-		t.Errorf("%s and what is told differ (-file +told):\n%s", path, diff)
-	}
+	conditionstest.Golden(t, filepath.Join("testdata", "conditions.golden"), strings.Join(told, ""))
 }
 
 // whole is all that a verdict raises, as the golden file has it.

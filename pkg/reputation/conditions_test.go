@@ -2,7 +2,6 @@ package reputation_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions/conditionstest"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/reputation"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
@@ -383,18 +383,6 @@ func goldenOf(b *bench) string {
 	return strings.Join(lines, "")
 }
 
-// The golden file is written by hand: nothing here writes it.
-func compareGolden(t *testing.T, path, got string) {
-	t.Helper()
-	written, err := os.ReadFile(path)
-	if err != nil {
-		t.Error(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(written), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s (-written +got)\n%s", path, diff)
-	}
-}
-
 func TestTheTableOfScores(t *testing.T) {
 	var got strings.Builder
 	for _, c := range scoreCases {
@@ -402,7 +390,7 @@ func TestTheTableOfScores(t *testing.T) {
 		c.happens(b)
 		fmt.Fprintf(&got, "== %s\n%s\n", c.name, goldenOf(b))
 	}
-	compareGolden(t, "testdata/scores.golden", got.String())
+	conditionstest.Golden(t, "testdata/scores.golden", got.String())
 }
 
 // What was raised first stays where another one about the same score is as grave.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions/conditionstest"
 )
 
 // failureCases are what a log says of audits and pieces, on both sides of each limit.
@@ -57,7 +59,6 @@ func (b *bench) takes(long time.Duration) {
 	b.after(long).say("INFO\tpiecestore\tdownloaded" + audit)
 }
 
-// The golden file is what operators read. Nothing writes it but people.
 func TestTheTableOfFailures(t *testing.T) {
 	var got strings.Builder
 	for _, c := range failureCases {
@@ -66,5 +67,5 @@ func TestTheTableOfFailures(t *testing.T) {
 		b.flush()
 		fmt.Fprintf(&got, "== %s\n%s\n", c.name, goldenOf(b))
 	}
-	compareGolden(t, "testdata/failures.golden", got.String())
+	conditionstest.Golden(t, "testdata/failures.golden", got.String())
 }

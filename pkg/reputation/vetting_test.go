@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions/conditionstest"
 )
 
 // audited is a line that says how many audits the node has had with us1.
@@ -56,5 +58,5 @@ func TestTheTableOfVetting(t *testing.T) {
 		}
 		fmt.Fprintf(&got, "== %s\n%s\n", c.name, told)
 	}
-	compareGolden(t, "testdata/vetting.golden", got.String())
+	conditionstest.Golden(t, "testdata/vetting.golden", got.String())
 }

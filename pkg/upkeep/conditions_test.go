@@ -2,7 +2,6 @@ package upkeep_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions/conditionstest"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
@@ -277,7 +277,7 @@ func TestOrdersFailing(t *testing.T) {
 					}
 					verdict := s.verdict()
 					if every == 1 {
-						told[i] = whole(c.name, verdict)
+						told[i] = conditionstest.Whole(c.name, verdict)
 					}
 					if got := inWords(verdict); got != c.want {
 						t.Errorf("got %q, want %q: %+v", got, c.want, verdict)
@@ -308,31 +308,7 @@ func TestOrdersFailing(t *testing.T) {
 			}
 		}
 	})
-	// The golden file is what operators read. Nothing writes it but people.
-	path := filepath.Join("testdata", "conditions.golden")
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(strings.Join(told, ""), "\n")); diff != "" {
-		t.Errorf("%s and what is told differ (-file +told):\n%s", path, diff)
-	}
-}
-
-// whole is all that a verdict says, as the golden file has it.
-func whole(name string, verdict conditions.Verdict) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n", name)
-	if len(verdict.Findings)+len(verdict.Unseen) == 0 {
-		b.WriteString("nothing\n")
-	}
-	for _, f := range verdict.Findings {
-		fmt.Fprintf(&b, "%s, %s: %s (%.10g of %.10g %s)\n  %s\n", f.Code, f.Severity, f.Title, f.Value, f.Threshold, f.Unit, f.Message)
-	}
-	for _, u := range verdict.Unseen {
-		fmt.Fprintf(&b, "%s, not watched: %s\n", u.Code, u.Why)
-	}
-	return b.String()
+	conditionstest.Golden(t, filepath.Join("testdata", "conditions.golden"), strings.Join(told, ""))
 }
 
 // Every version names the satellite, in a field or in the logger.
