@@ -1,20 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-
 import { expect, type Page, test } from '@playwright/test';
 
-import { complaintsOf, isEmpty, isFilled, provisionedDataSource, recordedDataSource } from './grafana';
-
-interface Dashboard {
-  uid: string;
-  title: string;
-  panels: Array<{ type: string; title: string }>;
-}
-
-const folder = path.resolve('src', 'dashboards');
-const dashboards = readdirSync(folder)
-  .filter((file) => file.endsWith('.json'))
-  .map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Dashboard);
+import {
+  complaintsOf,
+  type Dashboard,
+  dashboards,
+  isEmpty,
+  isFilled,
+  provisionedDataSource,
+  recordedDataSource,
+} from './grafana';
 
 // Grafana fills panels that can be seen: so the page is as high as the longest of them.
 test.use({ viewport: { width: 1440, height: 3600 } });

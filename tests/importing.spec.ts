@@ -1,19 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-
 import { expect, test } from '@playwright/test';
 
-import { complaintsOf, isEmpty, isFilled, PLUGIN, provisionedDataSource } from './grafana';
-
-interface Dashboard {
-  uid: string;
-  title: string;
-}
-
-const folder = path.resolve('src', 'dashboards');
-const dashboards = readdirSync(folder)
-  .filter((file) => file.endsWith('.json'))
-  .map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Dashboard);
+import { complaintsOf, dashboards, isEmpty, isFilled, PLUGIN, provisionedDataSource } from './grafana';
 
 // In an organisation of its own, where nothing is provisioned: as a person's Grafana is who has just installed the plugin.
 const asAdmin = { Authorization: `Basic ${Buffer.from('admin:admin').toString('base64')}` };
