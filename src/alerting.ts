@@ -1,5 +1,3 @@
-import { config } from '@grafana/runtime';
-
 import pluginJson from '../plugin.json';
 import { base, errorText, send } from './backend';
 
@@ -90,19 +88,14 @@ const NOBODY = 'example@email.com';
 /** The label `service` that every rule of the plugin has. */
 const SERVICE = 'storj-nodes';
 
+/** A Grafana that runs without its alerting does not know the paths of it. */
 const ALERTING_OFF = 'alerting is switched off in this Grafana, so nobody will be told';
 
-/** Grafana can run without its alerting. */
-export function isAlertingOff(): boolean {
-  return config.unifiedAlertingEnabled === false;
-}
-
 export async function fetchAlerting(uid: string): Promise<AlertingStatus> {
-  const off = isAlertingOff();
-  const existing = off ? Promise.resolve([]) : fetchRules(); // which two of the answers need
+  const existing = fetchRules(); // which two of the answers need
   const [rules, contactPoints, dashboards] = await Promise.all([
-    off ? { why: ALERTING_OFF } : told(fetchRulesStatus(uid, existing), ALERTING_OFF),
-    off ? { why: ALERTING_OFF } : told(fetchContactPoints(uid, existing), ALERTING_OFF),
+    told(fetchRulesStatus(uid, existing), ALERTING_OFF),
+    told(fetchContactPoints(uid, existing), ALERTING_OFF),
     told(fetchDashboards(), 'this Grafana does not know the plugin’s dashboards'),
   ]);
   return { rules, contactPoints, dashboards };

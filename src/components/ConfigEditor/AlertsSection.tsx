@@ -1,18 +1,10 @@
 import { css } from '@emotion/css';
 import React, { type ReactNode, useState } from 'react';
-import { dateTimeFormat, type GrafanaTheme2 } from '@grafana/data';
+import { dateTimeFormat, type GrafanaTheme2, locationUtil } from '@grafana/data';
 import { ConfigSection } from '@grafana/plugin-ui';
-import { config } from '@grafana/runtime';
 import { Alert, Button, Combobox, ConfirmModal, Field, Icon, Input, Spinner, Switch, useStyles2 } from '@grafana/ui';
 
-import {
-  type AlertingStatus,
-  importDashboards,
-  installRules,
-  isAlertingOff,
-  sendTestAlert,
-  type Told,
-} from '../../alerting';
+import { type AlertingStatus, importDashboards, installRules, sendTestAlert, type Told } from '../../alerting';
 import { errorText } from '../../backend';
 import { FLAPPING, withKey } from '../../settings';
 import { type CheckStatus } from '../../types';
@@ -136,7 +128,7 @@ export function AlertsSection({ id, jsonData, readOnly, set, uid, dataSource, na
                   {' '}
                   <a
                     className="external-link"
-                    href={`${config.appSubUrl ?? ''}${link.href}`}
+                    href={locationUtil.assureBaseUrl(link.href)}
                     target="_blank"
                     rel="noreferrer"
                   >
@@ -152,7 +144,7 @@ export function AlertsSection({ id, jsonData, readOnly, set, uid, dataSource, na
       <div className={styles.buttons}>
         <Button
           icon={icon('rules', 'bell')}
-          disabled={doing !== undefined || rules?.fromFile || isAlertingOff()}
+          disabled={doing !== undefined || rules?.fromFile}
           onClick={() => (rules && rules.installed > 0 ? setConfirm('rules') : install())}
         >
           Install or update alert rules

@@ -1,105 +1,9 @@
 import { act, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import React, { type ComponentProps, useState } from 'react';
-import { type BackendSrv, config, setBackendSrv } from '@grafana/runtime';
+import React from 'react';
 import { of, Subject, throwError } from 'rxjs';
 
-import { type Check, type NodeEntry, type StorjOptions } from '../../types';
-import { THRESHOLDS } from '../../settings';
-import { ConfigEditor } from './ConfigEditor';
-
-type Options = ComponentProps<typeof ConfigEditor>['options'];
-
-const fetch = jest.fn();
-setBackendSrv({ fetch } as unknown as BackendSrv);
-
-const CHECKS: Check[] = [
-  { node: 'attic-1', check: 'log_path', status: 'ok', message: 'The log exists.' },
-  { node: 'cellar', check: 'log_readable', status: 'error', message: 'Permission denied.', mend: 'chmod a+r it.' },
-  { node: 'cellar', check: 'clock', status: 'warning', message: '7 s behind.' },
-  { node: '', check: 'store', status: 'ok', message: 'The store is open.' },
-];
-const ATTIC = { name: 'attic-1', log: '/var/log/attic-1.log', api: 'http://localhost:14002' };
-const CELLAR = { name: 'cellar', log: '192.168.1.9:9999' };
-
-type Request = { url: string; method: string; data?: any; headers?: Record<string, string> };
-
-let health: () => unknown;
-/** Grafana's own API, and what else the back end gives. */
-let grafana: (request: Request) => unknown;
-let specs: (body: { specs: string; existing: string[] }) => unknown;
-
-beforeEach(() => {
-  health = () => of({ data: { status: 'OK', details: { checks: CHECKS } } });
-  specs = () => of({ data: { nodes: [], problems: [] } });
-  grafana = () => undefined;
-  config.unifiedAlertingEnabled = true;
-  fetch.mockReset();
-  fetch.mockImplementation((request: Request) => {
-    const { url, data } = request;
-    const answer = grafana(request);
-    if (answer !== undefined) {
-      return answer;
-    }
-    if (url.endsWith('/health')) {
-      return health();
-    }
-    if (url.endsWith('/parse-specs')) {
-      return specs(data);
-    }
-    if (url.endsWith('/resources/nodes')) {
-      return of({ data: [{ name: 'cellar', key: 'cellar-ab12', state: 'connected' }] });
-    }
-    return throwError(() => ({ status: 404, statusText: 'Not Found' }));
-  });
-});
-
-/** The editor in a page that keeps what it changes, and saves it when asked. */
-function Page({
-  jsonData,
-  readOnly,
-  saw,
-}: {
-  jsonData: StorjOptions;
-  readOnly?: boolean;
-  saw: (o: StorjOptions) => void;
-}) {
-  const [options, setOptions] = useState({ uid: 'storj', version: 1, readOnly, jsonData } as Options);
-  return (
-    <>
-      <ConfigEditor
-        options={options}
-        onOptionsChange={(next) => {
-          saw(next.jsonData);
-          setOptions(next);
-        }}
-      />
-      <button onClick={() => setOptions({ ...options, version: (options.version ?? 0) + 1 })}>Save & test</button>
-    </>
-  );
-}
-
-async function open(nodes: NodeEntry[] = [ATTIC, CELLAR], rest: Partial<StorjOptions> & { readOnly?: boolean } = {}) {
-  const { readOnly, ...settings } = rest;
-  const saw = jest.fn<void, [StorjOptions]>();
-  await act(async () => {
-    render(<Page jsonData={{ nodes, ...settings }} readOnly={readOnly} saw={saw} />);
-  });
-  return { saw, user: userEvent.setup(), last: () => saw.mock.lastCall![0] };
-}
-
-/** Opens the sections that are closed. */
-async function openAll(user: ReturnType<typeof userEvent.setup>) {
-  for (const toggle of screen.queryAllByRole('button', { name: /^Expand section/ })) {
-    await user.click(toggle);
-  }
-  // Those inside of them.
-  for (const toggle of screen.queryAllByRole('button', { name: /^Expand section/ })) {
-    await user.click(toggle);
-  }
-}
-
-const healthCalls = () => fetch.mock.calls.filter(([request]) => request.url.endsWith('/health')).length;
+import { answers, ATTIC, CELLAR, CHECKS, fetch, healthCalls, open, openAll, Page } from './editorPage';
 
 describe('the list of nodes', () => {
   it('shows where the data of each comes from', async () => {
@@ -189,13 +93,13 @@ describe('the checks', () => {
   });
 
   it('come from an unhealthy answer too', async () => {
-    health = () => throwError(() => ({ status: 400, data: { status: 'ERROR', details: { checks: CHECKS } } }));
+    answers.health = () => throwError(() => ({ status: 400, data: { status: 'ERROR', details: { checks: CHECKS } } }));
     await open();
     expect(screen.getByText('Permission denied.')).toBeInTheDocument();
   });
 
   it('say so when there is no answer at all', async () => {
-    health = () => throwError(() => ({ status: 500, data: { message: 'Plugin unavailable' } }));
+    answers.health = () => throwError(() => ({ status: 500, data: { message: 'Plugin unavailable' } }));
     await open();
     expect(screen.getByText('The nodes could not be checked')).toBeInTheDocument();
     expect(screen.getByText('Plugin unavailable')).toBeInTheDocument();
@@ -203,18 +107,18 @@ describe('the checks', () => {
   });
 
   it('of an older question do not replace those of a newer one', async () => {
-    const answers: Array<Subject<unknown>> = [];
-    health = () => {
-      answers.push(new Subject());
-      return answers[answers.length - 1];
+    const pending: Array<Subject<unknown>> = [];
+    answers.health = () => {
+      pending.push(new Subject());
+      return pending[pending.length - 1];
     };
     const { user } = await open([ATTIC]);
     expect(screen.getByText('checking…')).toBeInTheDocument();
     await user.click(screen.getByRole('button', { name: 'Save & test' }));
     const answer = async (at: number, message: string) =>
       act(async () => {
-        answers[at].next({ data: { details: { checks: [{ node: '', check: 'store', status: 'ok', message }] } } });
-        answers[at].complete();
+        pending[at].next({ data: { details: { checks: [{ node: '', check: 'store', status: 'ok', message }] } } });
+        pending[at].complete();
       });
     await answer(1, 'new');
     await answer(0, 'old');
@@ -223,7 +127,7 @@ describe('the checks', () => {
   });
 
   it('show settings problems and unknown keys once', async () => {
-    health = () =>
+    answers.health = () =>
       of({
         data: {
           details: {
@@ -291,7 +195,7 @@ describe('adding and editing a node', () => {
   });
 
   it('lets the back end judge what only it knows', async () => {
-    specs = ({ existing }) => {
+    answers.specs = ({ existing }) => {
       expect(existing).toEqual(['attic-1', 'cellar']);
       return of({
         data: {
@@ -310,7 +214,7 @@ describe('adding and editing a node', () => {
   });
 
   it('adds the node all the same while the back end does not run', async () => {
-    specs = () => throwError(() => ({ status: 500 }));
+    answers.specs = () => throwError(() => ({ status: 500 }));
     const { user, last } = await open([]);
     await user.click(screen.getByRole('button', { name: 'Add node' }));
     await fill(user, /^Name/, 'x');
@@ -368,7 +272,7 @@ describe('adding and editing a node', () => {
   });
 
   it('turns a spec string into an object, read by the back end', async () => {
-    specs = ({ specs: text }) =>
+    answers.specs = ({ specs: text }) =>
       of({ data: { nodes: text.startsWith('old:') ? [{ name: 'old', log: '/o.log', api: '' }] : [], problems: [] } });
     const { user, last } = await open(['old:/o.log']);
     await user.click(screen.getByRole('button', { name: 'Edit old' }));
@@ -451,7 +355,7 @@ describe('finding nodes', () => {
   const asked = () => fetch.mock.calls.filter(([{ url }]) => url.endsWith('/discover')).map(([{ data }]) => data);
 
   it('offers what is new, and adds what is chosen', async () => {
-    grafana = ({ url }) => (url.endsWith('/discover') ? of({ data: FOUND }) : undefined);
+    answers.grafana = ({ url }) => (url.endsWith('/discover') ? of({ data: FOUND }) : undefined);
     const { user, last } = await open();
     await user.click(screen.getByRole('button', { name: 'Find nodes' }));
     expect(asked()).toEqual([{}]);
@@ -472,7 +376,7 @@ describe('finding nodes', () => {
   });
 
   it('asks a Docker daemon when told where it is, by the keyboard too', async () => {
-    grafana = ({ url }) => (url.endsWith('/discover') ? of({ data: { nodes: null, tried: null } }) : undefined);
+    answers.grafana = ({ url }) => (url.endsWith('/discover') ? of({ data: { nodes: null, tried: null } }) : undefined);
     const { user } = await open();
     await user.click(screen.getByRole('button', { name: 'Find nodes' }));
     expect(await screen.findByText('No node was found')).toBeInTheDocument();
@@ -482,249 +386,13 @@ describe('finding nodes', () => {
   });
 
   it('says why nothing could be looked for', async () => {
-    grafana = ({ url }) =>
+    answers.grafana = ({ url }) =>
       url.endsWith('/discover')
         ? throwError(() => ({ status: 403, data: { error: 'only an editor may' } }))
         : undefined;
     const { user } = await open();
     await user.click(screen.getByRole('button', { name: 'Find nodes' }));
     expect(await screen.findByText(/only an editor may/)).toBeInTheDocument();
-  });
-});
-
-describe('alerting', () => {
-  const RULES = ['audits', 'contact'].map((name) => ({
-    uid: `storj-0123abcd-${name}`,
-    title: name,
-    isPaused: false,
-    keepFiringFor: '3m',
-    keep_firing_for: '3m',
-    data: [{ datasourceUid: 'storj' }],
-  }));
-  const FILE = {
-    groups: [{ orgId: 1, name: 'Storj nodes (storj)', folder: 'Storj nodes', interval: '1m', rules: RULES }],
-  };
-  const DEFAULT_CONTACT = { name: 'email receiver', type: 'email', settings: { addresses: '<example@email.com>' } };
-  let installed: Array<Record<string, unknown>>;
-  const DISCORD = { uid: 'd', name: 'Discord', type: 'discord', settings: {} };
-  let contacts: unknown[];
-  let policies: unknown;
-  let imported: string[];
-
-  beforeEach(() => {
-    installed = [];
-    contacts = [DEFAULT_CONTACT];
-    policies = { receiver: 'grafana-default-email' };
-    imported = [];
-    grafana = ({ url, method, data }) => {
-      if (url.endsWith('/resources/alerting?format=json')) {
-        return of({ data: FILE });
-      }
-      if (url === '/api/v1/provisioning/alert-rules') {
-        return of({ data: installed });
-      }
-      if (url === '/api/v1/provisioning/contact-points') {
-        return of({ data: contacts });
-      }
-      if (url === '/api/v1/provisioning/policies') {
-        return of({ data: policies });
-      }
-      if (url.startsWith('/api/folders')) {
-        return of({ data: method === 'POST' ? { uid: 'made', title: data.title } : [{ uid: 'x', title: 'Other' }] });
-      }
-      if (url.includes('/rule-groups/')) {
-        installed = data.rules;
-        return of({ data });
-      }
-      if (url.endsWith('/dashboards')) {
-        return of({
-          data: ['a', 'b'].map((uid) => ({
-            uid,
-            title: `Dashboard ${uid}`,
-            path: `dashboards/${uid}.json`,
-            imported: imported.includes(uid),
-          })),
-        });
-      }
-      if (url.startsWith('/api/search')) {
-        return of({ data: [{ uid: 'b' }] });
-      }
-      if (url === '/api/dashboards/import') {
-        imported.push('a');
-        return of({ data: {} });
-      }
-      if (url.endsWith('/resources/alert-test')) {
-        return of({ data: { until: '2026-12-01T10:05:00Z' } });
-      }
-      return undefined;
-    };
-  });
-
-  const state = () => within(screen.getByRole('list', { name: 'State of alerting' }));
-  const put = () => fetch.mock.calls.map(([request]) => request).filter(({ method }) => method === 'PUT');
-
-  it('warns where nobody is told', async () => {
-    await open();
-    expect(state().getByText(/No alert rule uses this data source: nobody will be told/)).toBeInTheDocument();
-    expect(state().getByText(/which reaches nobody/)).toBeInTheDocument();
-    expect(state().getByText(/1 of 2 imported/)).toBeInTheDocument();
-    const checks = within(screen.getByRole('list', { name: 'Checks of this data source' }));
-    expect(checks.getByText('No alert rule uses this data source: nobody will be told.')).toBeInTheDocument();
-  });
-
-  it('installs the rules, which can be edited afterwards', async () => {
-    const { user } = await open();
-    await user.click(screen.getByRole('button', { name: 'Install or update alert rules' }));
-    expect(await screen.findByText('2 alert rules are installed')).toBeInTheDocument();
-    expect(state().getByText(/2 of 2 installed/)).toBeInTheDocument();
-    expect(screen.queryByText(/nobody will be told/)).not.toBeInTheDocument();
-    expect(put()).toHaveLength(1);
-    expect(put()[0]).toMatchObject({
-      url: '/api/v1/provisioning/folder/made/rule-groups/Storj%20nodes%20(storj)',
-      headers: { 'X-Disable-Provenance': 'true' },
-      data: { title: 'Storj nodes (storj)', folderUid: 'made', interval: 60 },
-    });
-    expect(put()[0].data.rules[0]).toMatchObject({ uid: RULES[0].uid, folderUID: 'made', keep_firing_for: '3m' });
-    expect(put()[0].data.rules[0]).not.toHaveProperty('keepFiringFor');
-  });
-
-  it('updates them where they are, and keeps what is somebody’s own', async () => {
-    const place = { folderUID: 'mine', ruleGroup: 'my group', data: [{ datasourceUid: 'storj' }] };
-    installed = [
-      { ...RULES[0], ...place, isPaused: true, notification_settings: { receiver: 'me' } },
-      { uid: 'own', ...place },
-      { uid: 'storj-0123abcd-no-longer', ...place },
-      { uid: 'elsewhere', folderUID: 'mine', ruleGroup: 'another' },
-    ];
-    const { user } = await open();
-    expect(state().getByText(/1 of 2 installed/)).toBeInTheDocument();
-    await user.click(screen.getByRole('button', { name: 'Install or update alert rules' }));
-    expect(put()).toHaveLength(0);
-    await user.click(screen.getByTestId('data-testid Confirm Modal Danger Button'));
-    await waitFor(() => expect(put()).toHaveLength(1));
-    expect(put()[0].url).toBe('/api/v1/provisioning/folder/mine/rule-groups/my%20group');
-    expect(put()[0].data.rules.map(({ uid }: { uid: string }) => uid)).toEqual([RULES[0].uid, RULES[1].uid, 'own']);
-    expect(put()[0].data.rules[0]).toMatchObject({ isPaused: true, notification_settings: { receiver: 'me' } });
-  });
-
-  it('leaves rules from a file to the file', async () => {
-    installed = RULES.map((rule) => ({ ...rule, provenance: 'file' }));
-    contacts = [DEFAULT_CONTACT, DISCORD];
-    policies = { receiver: 'Discord' };
-    await open();
-    expect(state().getByText(/2 of 2 installed, from a provisioned file/)).toBeInTheDocument();
-    expect(state().getByText(/set: Discord/)).toBeInTheDocument();
-    expect(screen.getByRole('button', { name: 'Install or update alert rules' })).toBeDisabled();
-  });
-
-  const route = (operator: string, value: string, more = {}) => ({
-    receiver: 'Discord',
-    object_matchers: [['service', operator, value]],
-    ...more,
-  });
-  it.each([
-    ['the default policy', { receiver: 'Discord' }, true],
-    ['none', { receiver: 'grafana-default-email' }, false],
-    ['one for these alerts', { receiver: 'x', routes: [route('=', 'storj-nodes')] }, true],
-    [
-      'one for some of them',
-      { receiver: 'x', routes: [{ object_matchers: [['severity', '=', 'x']], receiver: 'Discord' }] },
-      true,
-    ],
-    ['one that inherits it', { receiver: 'x', routes: [route('=', 'storj-nodes', { routes: [{}] })] }, true],
-    ['one for other alerts', { receiver: 'x', routes: [route('=', 'web')] }, false],
-    ['one for all others', { receiver: 'x', routes: [route('!=', 'storj-nodes')] }, false],
-    ['one behind another', { receiver: 'x', routes: [{ receiver: 'y' }, route('=', 'storj-nodes')] }, false],
-    [
-      'one that goes on',
-      { receiver: 'x', routes: [{ receiver: 'y', continue: true }, route('=', 'storj-nodes')] },
-      true,
-    ],
-    ['the default of what is taken', { receiver: 'Discord', routes: [{ receiver: 'y' }] }, false],
-  ])('sees whether a contact point is reached: %s', async (_, tree, reached) => {
-    contacts = [DEFAULT_CONTACT, DISCORD];
-    policies = tree;
-    await open();
-    expect(state().getByText(reached ? /set: Discord/ : /no notification policy leads to Discord/)).toBeInTheDocument();
-  });
-
-  it('sees a contact point that a rule names itself', async () => {
-    contacts = [DISCORD];
-    installed = [{ ...RULES[0], notification_settings: { receiver: 'Discord' } }];
-    await open();
-    expect(state().getByText(/set: Discord/)).toBeInTheDocument();
-  });
-
-  it('says what a viewer may not, and what is switched off', async () => {
-    const all = grafana;
-    grafana = (request) => {
-      if (request.url === '/api/v1/provisioning/alert-rules') {
-        return throwError(() => ({ status: 403, data: { message: 'Forbidden' } }));
-      }
-      if (request.url === '/api/v1/provisioning/contact-points') {
-        return throwError(() => ({ status: 404 }));
-      }
-      return all(request);
-    };
-    const { user } = await open();
-    expect(state().getByText(/cannot be seen: you are not allowed to; an admin/)).toBeInTheDocument();
-    expect(state().getByText(/cannot be seen: alerting is switched off in this Grafana/)).toBeInTheDocument();
-    expect(screen.queryByText(/No alert rule uses this data source/)).not.toBeInTheDocument();
-    await user.click(screen.getByRole('button', { name: 'Install or update alert rules' }));
-    expect(await screen.findByText('The alert rules could not be installed')).toBeInTheDocument();
-    expect(screen.getByText('you are not allowed to; an admin of the organisation is')).toBeInTheDocument();
-  });
-
-  it('asks for no rules where Grafana runs without its alerting', async () => {
-    config.unifiedAlertingEnabled = false;
-    await open();
-    expect(state().getAllByText(/alerting is switched off in this Grafana, so nobody will be told/)).toHaveLength(2);
-    expect(screen.getByRole('button', { name: 'Install or update alert rules' })).toBeDisabled();
-    expect(fetch.mock.calls.some(([{ url }]) => url.includes('provisioning'))).toBe(false);
-  });
-
-  it('imports the dashboards that are missing, and asks before it replaces any', async () => {
-    const { user } = await open();
-    await user.click(screen.getByRole('button', { name: 'Import dashboards' }));
-    expect(await screen.findByText('Imported: Dashboard a')).toBeInTheDocument();
-    expect(state().getByText(/2 of 2 imported/)).toBeInTheDocument();
-    await user.click(screen.getByRole('button', { name: 'Import dashboards' }));
-    expect(screen.getByText(/is replaced/)).toBeInTheDocument();
-  });
-
-  it('sends a test alert of a saved node', async () => {
-    const { user } = await open();
-    await user.click(screen.getByRole('combobox', { name: /^Test alert of/ }));
-    await user.click(await screen.findByRole('option', { name: 'cellar' }));
-    await user.click(screen.getByRole('button', { name: 'Send test alert' }));
-    expect(await screen.findByText('A test alert of cellar is raised')).toBeInTheDocument();
-    expect(screen.getByText(/No alert rule is installed yet.* ends by itself at 10:05:00/)).toBeInTheDocument();
-    const [sent] = fetch.mock.calls.map(([request]) => request).filter(({ url }) => url.endsWith('/alert-test'));
-    expect(sent).toMatchObject({ method: 'POST', data: { node: 'cellar' } });
-  });
-
-  it('takes a heartbeat’s address', async () => {
-    const { user, last } = await open([]);
-    const field = screen.getByRole('textbox', { name: /^Heartbeat URL/ });
-    await user.click(field);
-    await user.paste('hc-ping.com/x');
-    expect(screen.getByText(/Begin the address with http/)).toBeInTheDocument();
-    await user.clear(field);
-    await user.paste('https://hc-ping.com/x');
-    expect(last().alerts).toEqual({ heartbeatUrl: 'https://hc-ping.com/x' });
-    await user.clear(field);
-    expect(last().alerts).toBeUndefined();
-  });
-
-  it('makes a full disk a problem, or a note again', async () => {
-    const { user, last } = await open([]);
-    const full = screen.getByRole('switch', { name: /A full disk is a problem/ });
-    expect(full).not.toBeChecked();
-    await user.click(full);
-    expect(full).toBeChecked();
-    expect(last().alerts).toEqual({ fullDiskIsAProblem: true });
-    await user.click(full);
-    expect(last().alerts).toBeUndefined();
   });
 });
 
@@ -746,7 +414,7 @@ describe('pasting specs', () => {
   const SPECS = 'n1:/1.log\n# a comment\n\nbroken\nn2:/2.log:http://h:14002';
 
   beforeEach(() => {
-    specs = ({ specs: text }) =>
+    answers.specs = ({ specs: text }) =>
       of({
         data: {
           nodes: text.includes('n1')
@@ -807,107 +475,10 @@ describe('pasting specs', () => {
   });
 
   it('says so when the back end does not answer', async () => {
-    specs = () => throwError(() => ({ data: { message: 'Plugin unavailable' } }));
+    answers.specs = () => throwError(() => ({ data: { message: 'Plugin unavailable' } }));
     await paste(SPECS);
     expect(await screen.findByText(/does not answer: Plugin unavailable/)).toBeInTheDocument();
     expect(screen.getByRole('button', { name: 'Add' })).toBeDisabled();
-  });
-});
-
-describe('the settings', () => {
-  it.each([
-    [/^API port/, '15002', { apiPort: 15002 }],
-    [/^Time-out while/, '20', { interactiveTimeoutSeconds: 20 }],
-    [/^Time-out in the background/, '120', { backgroundTimeoutSeconds: 120 }],
-    [/^Status and disk/, '600', { pollIntervals: { statusSeconds: 600 } }],
-    [/^Scores/, '900', { pollIntervals: { scoresSeconds: 900 } }],
-    [/^Payouts/, '7200', { pollIntervals: { payoutsSeconds: 7200 } }],
-    [/^Audit score: warning/, '99.7', { thresholds: { auditRiskWarning: 99.7 } }],
-    [/^Downtime left/, '4.5', { thresholds: { downtimeLeftDays: 4.5 } }],
-    [/^Disk in use: critical/, '90', { thresholds: { diskCriticalPercent: 90 } }],
-    [/^Read back/, '-1', { backfillHours: -1 }],
-    [/^Keep traffic by the minute/, '24', { retention: { minuteHours: 24 } }],
-    [/^Keep events/, '100', { retention: { eventDays: 100 } }],
-    [/^Write to the disk/, '500', { store: { flushMilliseconds: 500 } }],
-    [/^A condition is over/, '0', { alerts: { flappingMinutes: 0 } }],
-    [/^Online score: warning/, '90', { thresholds: { onlineWarning: 90 } }],
-  ])('%s', async (label, text, expected) => {
-    const { user, last } = await open([]);
-    await openAll(user);
-    await user.type(screen.getByRole('spinbutton', { name: label }), text);
-    expect(last()).toEqual({ nodes: [], ...expected });
-  });
-
-  it('opens a section in which something is set', async () => {
-    await open([], { retention: { rawDays: 9 } });
-    expect(screen.getByRole('button', { name: 'Collapse section Retention and memory' })).toBeInTheDocument();
-    expect(screen.getByRole('button', { name: 'Expand section Polling' })).toBeInTheDocument();
-  });
-
-  it('shows the default, and has it again when a field is emptied', async () => {
-    const { user, last } = await open([], { pollIntervals: { scoresSeconds: 900, statusSeconds: 60 } });
-    const field = screen.getByRole('spinbutton', { name: /^Scores/ });
-    expect(field).toHaveAttribute('placeholder', '300');
-    await user.clear(field);
-    expect(last().pollIntervals).toEqual({ statusSeconds: 60 });
-  });
-
-  it('says what is out of bounds', async () => {
-    const { user } = await open([]);
-    await openAll(user);
-    const field = screen.getByRole('spinbutton', { name: /^API port/ });
-    await user.type(field, '70000');
-    expect(screen.getByText('Write a number from 1 to 65535.')).toBeInTheDocument();
-    expect(field).toHaveAttribute('aria-invalid', 'true');
-  });
-
-  it('compares what belongs together', async () => {
-    await open([], {
-      interactiveTimeoutSeconds: 50,
-      backgroundTimeoutSeconds: 20,
-      thresholds: { auditWarning: 97, auditCritical: 98 },
-    });
-    expect(
-      screen.getByText(/may not be less than the time-out while somebody waits, which is 50 s/)
-    ).toBeInTheDocument();
-    expect(screen.getByText('This may not be more than “Audit score: low below”, which is 97.')).toBeInTheDocument();
-  });
-
-  it('has the satellites’ own limits beside the thresholds', async () => {
-    const { user } = await open([]);
-    await openAll(user);
-    expect(screen.getByText(/disqualifies at an audit score of 96 % or below/)).toBeInTheDocument();
-    expect(screen.getByText(/suspends at 60 % or below/)).toBeInTheDocument();
-    expect(screen.getByText(/suspends below an online score of 60 %/)).toBeInTheDocument();
-  });
-
-  it('has every threshold, once', async () => {
-    const { user } = await open([]);
-    await openAll(user);
-    const fields = screen.getAllByRole('spinbutton').filter(({ id }) => id.includes('-threshold-'));
-    expect(fields.map(({ id }) => id.split('-threshold-')[1]).sort()).toEqual(Object.keys(THRESHOLDS).sort());
-  });
-
-  it('allows other machines’ APIs until it is switched off', async () => {
-    const { user, last } = await open([]);
-    await openAll(user);
-    const allowed = screen.getByRole('switch', { name: /Allow APIs on other machines/ });
-    expect(allowed).toBeChecked();
-    await user.click(allowed);
-    expect(last().allowRemoteApi).toBe(false);
-  });
-
-  it('keeps what it does not know', async () => {
-    const { user, last } = await open([], { manageAlerts: true } as StorjOptions);
-    await openAll(user);
-    await user.type(screen.getByRole('spinbutton', { name: /^API port/ }), '1');
-    expect(last()).toEqual({ nodes: [], manageAlerts: true, apiPort: 1 });
-  });
-
-  it('keeps what a setting beside it does not know', async () => {
-    const { user, last } = await open([], { retention: { rollupDays: 800, later: 1 } } as StorjOptions);
-    await user.type(screen.getByRole('spinbutton', { name: /^Keep values as polled/ }), '9');
-    expect(last()).toEqual({ nodes: [], retention: { rollupDays: 800, later: 1, rawDays: 9 } });
   });
 });
 
