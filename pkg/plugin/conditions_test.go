@@ -181,6 +181,7 @@ func TestConditionsOfEveryScenario(t *testing.T) {
 	var open atomic.Bool
 	type simulation struct {
 		trouble time.Duration // so long ago
+		ended   time.Duration // its log, so long ago
 		level   string
 		want    map[string]string
 	}
@@ -201,15 +202,15 @@ func TestConditionsOfEveryScenario(t *testing.T) {
 		{simnode.SilencedLog, simulation{trouble: 30 * time.Hour}},
 		{simnode.Dead, simulation{trouble: 3 * time.Hour, want: map[string]string{"node_unreachable": "warning"}}},
 		{simnode.SlowAPI, simulation{trouble: 3 * time.Hour}},
-		// Nobody writes its log any more: while it moved, only its API would be slow.
-		{simnode.HTMLInsteadOfJSON, simulation{trouble: 3 * time.Hour, want: map[string]string{"node_unreachable": "warning"}}},
+		// While its log moved, only its API would be slow.
+		{simnode.HTMLInsteadOfJSON, simulation{trouble: 3 * time.Hour, ended: 10 * time.Minute, want: map[string]string{"node_unreachable": "warning"}}},
 	} {
 		name := string(c.scenario)
 		s := simulate(t, simnode.Options{
 			Seed: uint64(i + 40), Name: name, Scenario: c.scenario, Start: now.Add(-4 * day), TroubleAt: now.Add(-c.trouble),
 			JoinedAge: 400 * day, Rate: 30, Level: c.level, APIDelay: 300 * time.Millisecond, Updates: []simnode.VersionChange{}, Outages: []simnode.Outage{},
 		})
-		s.advance(t, now, now.Add(-c.trouble))
+		s.advance(t, now.Add(-c.ended), now.Add(-c.trouble))
 		for s.scenario == simnode.Restarting && !s.Up() { // between two starts
 			now = now.Add(time.Second)
 			s.advance(t, now, now.Add(-c.trouble))
