@@ -131,7 +131,7 @@ func (f *Fleet) Reputation(ctx context.Context, names []string) (reputation.Mess
 	if err != nil {
 		return reputation.Message{}, &QueryError{err}
 	}
-	return reputation.MessageOf(opened, watched)
+	return reputation.MessageOf(opened, watched, f.now())
 }
 
 // Aggregate is the original's name for all nodes together.

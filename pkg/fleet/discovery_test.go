@@ -102,6 +102,8 @@ func TestAFoundAPIThatBecomesAnotherNodes(t *testing.T) {
 	s.APIPort = n.port(t)
 	f := configure(t, newRegistry(t, "", nil), s)
 	hasAudit(t, f, "A", degradedAudit)
+	n.serve(replay.FaultStatus(503)) // no other begins before this one has ended
+	hasState(t, f, "A", concern.Unreachable)
 	n.serve(healthy(t, idY))
 	eventually(t, "it is noticed", func() bool {
 		status := statusOf(f, "A")

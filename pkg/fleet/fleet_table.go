@@ -264,7 +264,7 @@ func budgetsOf(request concern.Request, node concern.Watched) (budgets, error) {
 	if err != nil {
 		return b, &QueryError{fmt.Errorf("satellites: %w", err)}
 	}
-	latest, _, err := reputation.Read(request.Store, node.Node)
+	latest, _, _, err := reputation.ReadNow(request.Store, node.Node, request.Now)
 	if err != nil {
 		return b, err
 	}

@@ -322,6 +322,16 @@ func TestFailingAuditsAreToldWithinSeconds(t *testing.T) {
 		if !holdsWithin(patience, right) {
 			t.Fatalf("%d audits failed and %d are left, but within %s there was only %+v", failed, truth.FailuresLeft, patience, got)
 		}
+		// The tiles and tables say what the message says.
+		for _, query := range []string{
+			`{"queryType":"overview"}`, `{"queryType":"fleet"}`,
+			`{"queryType":"reputation","format":"table","satellites":["us1"]}`,
+			`{"queryType":"reputation","format":"instant","metrics":["failed_audits_left"],"satellites":["us1"]}`,
+		} {
+			if row := rows(g.frames(query)[0])[0]; row["failed_audits_left"] != float64(truth.FailuresLeft) {
+				t.Errorf("%d failed audits are left, but %s says %v", truth.FailuresLeft, query, row["failed_audits_left"])
+			}
+		}
 		slowest = max(slowest, time.Since(at))
 	}
 	t.Logf("the slowest of %d was in the answer after %s", failed, slowest)

@@ -355,6 +355,18 @@ func (a Audits) countedBetween(satellite string, after, until time.Time) int {
 	return n
 }
 
+// scoreDelay is how old a score can be when the node says it: it is told every 4 hours.
+const scoreDelay = 4*time.Hour + 5*time.Minute
+
+// unscored counts the failures that the log shows and the score cannot know yet.
+func (a Audits) unscored(s Standing, now time.Time) int {
+	since := s.HeardAt
+	if s.Timestamp.Sub(since) > 3*scoreDelay {
+		since = s.Timestamp.Add(-scoreDelay) // the log does not tell the scores, or not any more
+	}
+	return a.countedBetween(s.SatelliteID, since, now.Add(maxAhead))
+}
+
 // failedSince are the audits of a satellite that failed, or failed again, after a time; the one
 // that did so last is the last.
 func (a Audits) failedSince(satellite string, since time.Time) []Audit {

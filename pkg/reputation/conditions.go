@@ -130,11 +130,7 @@ func (Concern) Conditions() []conditions.Definition {
 func (Concern) Judge(ctx context.Context, c conditions.Case) (conditions.Verdict, error) {
 	var verdict conditions.Verdict
 	for _, node := range c.Nodes {
-		latest, known, err := Read(c.Store, node.Node)
-		if err != nil {
-			return verdict, err
-		}
-		audits, err := ReadAudits(c.Store, node.Node)
+		latest, audits, known, err := ReadNow(c.Store, node.Node, c.Now)
 		if err != nil {
 			return verdict, err
 		}

@@ -68,7 +68,7 @@ func (j *judging) auditScore(s Standing, satellite string, limits settings.Thres
 
 // budget says how many failed audits are left, and for how long at the last hour's rate.
 func (j *judging) budget(s Standing) string {
-	left, rate := j.failuresLeft(s), len(j.audits.failedSince(s.SatelliteID, j.c.Now.Add(-time.Hour)))
+	left, rate := int(s.FailedAuditsLeft()), len(j.audits.failedSince(s.SatelliteID, j.c.Now.Add(-time.Hour)))
 	switch {
 	case left == 0:
 		return "No failed audit is left: the satellite disqualifies the node now, if it has not yet."
@@ -77,20 +77,6 @@ func (j *judging) budget(s Standing) string {
 	}
 	return fmt.Sprintf("%s left until disqualification, about %.1f hours at the last hour's rate.", plural(left, "failed audit"), float64(left)/float64(rate))
 }
-
-// failuresLeft counts, beside the score, the failures that the log shows and the score cannot
-// know yet: it comes every 4 hours.
-func (j *judging) failuresLeft(s Standing) int {
-	since := s.HeardAt
-	if s.Timestamp.Sub(since) > 3*scoreDelay {
-		since = s.Timestamp.Add(-scoreDelay) // the log does not tell the scores, or not any more
-	}
-	unknown := j.audits.countedBetween(s.SatelliteID, since, j.c.Now.Add(maxAhead))
-	return storagenode.FailedAuditsLeft(s.Audit / 100 * math.Pow(storagenode.AuditLambda, float64(unknown)))
-}
-
-// scoreDelay is how old a score can be when the node says it.
-const scoreDelay = 4*time.Hour + 5*time.Minute
 
 func (j *judging) suspensionScore(s Standing, satellite string, limits settings.Thresholds) {
 	score := s.Suspension

@@ -283,7 +283,7 @@ type known struct {
 // readLatest reads the latest standing of every selected node, once an answer.
 func (a *answer) readLatest() error {
 	for _, node := range a.request.Watched {
-		latest, ever, err := Read(a.request.Store, node.Node)
+		latest, _, ever, err := ReadNow(a.request.Store, node.Node, a.request.Now)
 		if err != nil {
 			return err
 		}

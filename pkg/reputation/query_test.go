@@ -544,7 +544,7 @@ func TestWhatCannotBeToldIsLeftOut(t *testing.T) {
 			t.Errorf("%s is %v", column, v)
 		}
 	}
-	message, err := reputation.MessageOf(s, request.Watched)
+	message, err := reputation.MessageOf(s, request.Watched, request.Now)
 	if err != nil || len(message.Data) != 1 || message.Data[0].OfflineSuspended != nil {
 		t.Errorf("%+v, %v", message, err)
 	}
@@ -639,7 +639,7 @@ func TestAnswerEndsWithItsContext(t *testing.T) {
 func TestMessage(t *testing.T) {
 	s, a, b := newStore(t), nodeNamed("A"), nodeNamed("B")
 	record(t, s, a, polled, recorded(t, "10-offline-suspended", "node6"))
-	message, err := reputation.MessageOf(s, asking(s, concern.Table, a, b).Watched)
+	message, err := reputation.MessageOf(s, asking(s, concern.Table, a, b).Watched, polled)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -676,7 +676,7 @@ func TestMessage(t *testing.T) {
 	if len(message.Data) != 2 || message.Data[1].Satellite != sat1 {
 		t.Errorf("%+v", message.Data)
 	}
-	empty, err := reputation.MessageOf(s, nil)
+	empty, err := reputation.MessageOf(s, nil, polled)
 	if encoded, _ := json.Marshal(empty); err != nil || string(encoded) != `{"type":"reputation_data","data":[]}` {
 		t.Errorf("%s, %v", encoded, err)
 	}

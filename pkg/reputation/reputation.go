@@ -52,6 +52,8 @@ type Standing struct {
 	// What only the log says; 0 where it did not.
 	TotalAudits      int64 `json:"totalAudits,omitempty"`
 	SuccessfulAudits int64 `json:"successfulAudits,omitempty"`
+	// Unscored are the failed audits that the log shows and the score cannot know yet.
+	Unscored int `json:"-"`
 }
 
 // Fall says that the audit score was lower than when it was last known.
@@ -106,13 +108,13 @@ func (s Standing) Disqualified() bool { return !s.DisqualifiedAt.IsZero() }
 // errors.
 func (s Standing) Suspended() bool { return !s.SuspendedAt.IsZero() }
 
-// FailedAuditsLeft is how many audits in a row the node can fail until it is
+// FailedAuditsLeft is how many more audits in a row the node can fail until it is
 // disqualified; 0 when it is.
 func (s Standing) FailedAuditsLeft() float64 {
 	if s.Disqualified() {
 		return 0
 	}
-	return failedAuditsLeft(s.Audit)
+	return failedAuditsLeft(s.Audit * math.Pow(storagenode.AuditLambda, float64(s.Unscored)))
 }
 
 // DowntimeLeft is about how long, in seconds, the node can be offline until it is
@@ -216,4 +218,19 @@ func Read(from *store.Store, node concern.Node) (latest Latest, ok bool, err err
 		return Latest{}, false, fmt.Errorf("read the stored reputation of %s: %w", node.Name, err)
 	}
 	return latest, true, nil
+}
+
+// ReadNow is a node's latest standing as of now, in which the failed audits count that no score
+// knows yet, and what is remembered of its audits; ok is false when it never gave a standing.
+func ReadNow(from *store.Store, node concern.Node, now time.Time) (latest Latest, audits Audits, ok bool, err error) {
+	if latest, ok, err = Read(from, node); err != nil {
+		return Latest{}, Audits{}, false, err
+	}
+	if audits, err = ReadAudits(from, node); err != nil {
+		return Latest{}, Audits{}, false, err
+	}
+	for i, s := range latest.Standings {
+		latest.Standings[i].Unscored = audits.unscored(s, now)
+	}
+	return latest, audits, ok, nil
 }

@@ -34,11 +34,11 @@ type Record struct {
 	Vetted           bool       `json:"vetted"`
 }
 
-// MessageOf is the latest standing of these nodes.
-func MessageOf(from *store.Store, nodes []concern.Watched) (Message, error) {
+// MessageOf is the latest standing of these nodes as of now.
+func MessageOf(from *store.Store, nodes []concern.Watched, now time.Time) (Message, error) {
 	message := Message{Type: "reputation_data", Data: []Record{}}
 	for _, node := range nodes {
-		latest, _, err := Read(from, node.Node)
+		latest, _, _, err := ReadNow(from, node.Node, now)
 		if err != nil {
 			return Message{}, err
 		}

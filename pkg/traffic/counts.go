@@ -91,8 +91,10 @@ func (a *answer) readNode(ctx context.Context, c *counted, node concern.Watched,
 			Group: node.StoredAs(name), From: from, To: to, Step: step.Milliseconds(), Aggregate: store.Sum,
 			Columns: func(column store.Column) bool {
 				switch column.Metric() {
-				case operationsColumn, bytesColumn, busyColumn:
+				case operationsColumn, bytesColumn:
 					return a.selects(column)
+				case busyColumn: // which no outcome has
+					return !a.by(byOutcome) && a.selects(column)
 				}
 				return false
 			},

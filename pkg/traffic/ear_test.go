@@ -222,6 +222,13 @@ func TestConcurrentTransfers(t *testing.T) {
 	if diff := cmp.Diff(want, seriesOf(t, answered(t, request))); diff != "" {
 		t.Error(diff)
 	}
+	// What is under way has no outcome, and makes no group of its own.
+	request = asking(s, concern.TimeSeries, []string{"operations"}, node)
+	request.Query.GroupBy = []string{"outcome"}
+	want = map[string]map[int]float64{"operations{outcome=success}": {5: 6}}
+	if diff := cmp.Diff(want, seriesOf(t, answered(t, request))); diff != "" {
+		t.Error(diff)
+	}
 	// Without the lines of starts: nothing, and what would show them.
 	other := nodeNamed("B")
 	hear(t, s, other, 100, someTraffic()...)
