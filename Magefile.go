@@ -1,6 +1,8 @@
 //go:build mage
 
 // The tasks of this project. Run one as `go tool mage <task>`; on a machine that has Go and Node it brings the rest.
+// The plugin's binaries carry the build information and the list of sources of grafana-plugin-sdk-go/build, as Grafana and its
+// plugin validator expect of them.
 package main
 
 import (
