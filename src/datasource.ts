@@ -33,6 +33,7 @@ import {
   type StorjQuery,
   type StorjVariableQuery,
 } from './types';
+import { withRules } from './ruleWatch';
 import { toVariableQuery } from './variableQuery';
 import { StorjVariableSupport } from './variables';
 
@@ -62,6 +63,9 @@ export class StorjDataSource extends DataSourceWithBackend<StorjQuery, StorjOpti
 
   query(request: DataQueryRequest<StorjQuery>): Observable<DataQueryResponse> {
     const answer = this.filteredQuery(request).pipe(map((response) => withoutEmptyFrames(response, request)));
+    if (request.targets.some(({ queryType }) => queryType === 'overview')) {
+      return answer.pipe(switchMap((response) => withRules(response, this.uid)));
+    }
     return request.targets.some(({ format }) => format === 'annotations') ? answer.pipe(map(withEnds)) : answer;
   }
 

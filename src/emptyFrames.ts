@@ -1,4 +1,4 @@
-import { type DataFrame, type DataQueryRequest, type DataQueryResponse, FieldType } from '@grafana/data';
+import { CoreApp, type DataFrame, type DataQueryRequest, type DataQueryResponse, FieldType } from '@grafana/data';
 
 import { type StorjQuery } from './types';
 
@@ -9,17 +9,22 @@ import { type StorjQuery } from './types';
 export function withoutEmptyFrames(response: DataQueryResponse, request: DataQueryRequest<StorjQuery>) {
   const asked = new Map(request.targets.map((target) => [target.refId, target]));
   const data = response.data.flatMap((frame: DataFrame) => {
-    const { queryType, format } = asked.get(frame.refId ?? '') ?? {};
+    const target = asked.get(frame.refId ?? '');
     if (frame.fields.length > 0) {
       return [frame];
     }
-    if (format === 'heatmap') {
+    if (target?.format === 'heatmap') {
       return [emptyMap(frame, request)];
     }
-    // A state timeline asks for a time field where there is a frame.
-    return queryType === 'conditions' && format === 'timeseries' ? [] : [frame];
+    return target && request.app !== CoreApp.Explore && isOfStates(target) ? [] : [frame];
   });
   return { ...response, data };
+}
+
+/** A state timeline and a status history ask for a time field where there is a frame; Explore shows the notices of one. */
+function isOfStates({ queryType, format, metrics }: StorjQuery): boolean {
+  const halfDays = queryType === 'reputation' && metrics?.length === 1 && metrics[0] === 'online_windows_percent';
+  return format === 'timeseries' && (queryType === 'conditions' || halfDays);
 }
 
 /** A heat map has no `noValue`, but it draws a map of nothing, with the frame's notices in the panel's corner. */

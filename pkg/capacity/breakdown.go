@@ -89,7 +89,11 @@ func breakdownOf(n knownNode, paid paid, now time.Time) breakdownRow {
 		if last.Start.Year() == now.UTC().Year() && last.Start.Month() == now.UTC().Month() || now.Sub(last.Start) <= lateDays {
 			r.paidAverage += average // a satellite that left months ago pays nothing any more
 		}
-		if until := last.Start.Add(day); r.paidUntil.IsZero() || until.Before(r.paidUntil) {
+		until := last.Start.Add(day)
+		if until.After(now) {
+			until = now // of today it has counted what there was until now, at most
+		}
+		if r.paidUntil.IsZero() || until.Before(r.paidUntil) {
 			r.paidUntil = until
 		}
 		if now.Sub(last.Start) > lateDays {

@@ -208,7 +208,7 @@ func TestBreakdown(t *testing.T) {
 		r.Query.GroupBy = []string{"total"}
 		frames := s.answer(r)
 		got := rowsOf(frames[0], "paid_bytes", "uncollected_bytes", "trash_bytes", "reclaimable_bytes", "used_bytes", "free_bytes", "paid_until")
-		if diff := cmp.Diff([]string{"420000000000.0 90000000000.0 50000000000.0 30000000000.0 590000000000.0 1910000000000.0 2026-11-21T00:00:00Z"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"420000000000.0 90000000000.0 50000000000.0 30000000000.0 590000000000.0 1910000000000.0 2026-11-20T12:00:00Z"}, got); diff != "" {
 			t.Errorf("%q: %s", nodes, diff)
 		}
 		if texts := strings.Join(notices(frames), "\n"); !strings.Contains(texts, "C: no satellite has said yet") || !strings.Contains(texts, "what all nodes are paid for is without it") {

@@ -218,6 +218,9 @@ func TestTableHasTheGravestFirstAndWhatIsWellNot(t *testing.T) {
 	odd.Value, odd.Threshold = math.Inf(1), 0
 	w.find(found("down", warning, "A", ""), early, found("disqualified", critical, "A", us1), odd, found("down", critical, "C", ""))
 	w.miss("hB", "audit_failed", "audit_warning")
+	for i := range w.judge.verdict.Unseen {
+		w.judge.verdict.Unseen[i].Why = "no log; give one"
+	}
 	w.after(time.Minute)
 	row := func(severity, number, node, satellite, code, since string) map[string]string {
 		return map[string]string{
@@ -238,7 +241,7 @@ func TestTableHasTheGravestFirstAndWhatIsWellNot(t *testing.T) {
 		note,
 		{
 			"severity": "not watched", "severity_number": "-1", "node_name": "B", "satellite": "", "condition": "audit_warning, audit_failed",
-			"title": "Not watched", "message": "no log", "unit": "", "what_to_do": "", "maintenance": "until 2026-11-20 13:00 UTC",
+			"title": "Not watched: Title of audit_warning, Title of audit_failed", "message": "no log", "unit": "", "what_to_do": "Give one", "maintenance": "until 2026-11-20 13:00 UTC",
 		},
 	}
 	got := w.table(concern.Query{})

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
@@ -234,7 +236,9 @@ func wordConfig() *data.FieldConfig {
 type listing struct {
 	row
 	conditions string
+	names      []string // of what is not watched
 	text       string
+	do         string
 }
 
 // problems answers the table: what is raised, the gravest first, then what is not watched and
@@ -248,15 +252,18 @@ func (a answer) problems() (data.Frames, error) {
 	for _, r := range rows {
 		switch {
 		case r.severity > OK:
-			raised = append(raised, listing{row: r, conditions: r.definition.Code, text: r.message()})
+			raised = append(raised, listing{row: r, conditions: r.definition.Code, text: r.message(), do: r.definition.Do})
 		case r.severity == NotWatched && !r.node.Retired && silence(r.node.Node, r.satellite) == "" && r.satellite == "":
 			// What a node lacks for one reason is one line.
 			at := slices.IndexFunc(missing, func(l listing) bool { return l.node.History == r.node.History && l.why == r.why })
 			if at < 0 {
-				missing = append(missing, listing{row: r, conditions: r.definition.Code, text: r.why})
+				// A reason has what to do behind it.
+				why, do, _ := strings.Cut(r.why, "; ")
+				missing = append(missing, listing{row: r, conditions: r.definition.Code, names: []string{r.definition.short()}, text: why, do: upperFirst(do)})
 				continue
 			}
 			missing[at].conditions += ", " + r.definition.Code
+			missing[at].names = append(missing[at].names, r.definition.short())
 		}
 	}
 	slices.SortStableFunc(raised, func(x, y listing) int {
@@ -288,7 +295,7 @@ func listingTable(lines []listing, now time.Time) *data.Frame {
 		text("condition", func(l listing) string { return l.conditions }),
 		text("title", func(l listing) string {
 			if l.severity == NotWatched {
-				return "Not watched"
+				return "Not watched: " + firstOf(l.names)
 			}
 			return l.title()
 		}),
@@ -312,12 +319,7 @@ func listingTable(lines []listing, now time.Time) *data.Frame {
 			}
 			return l.state.Unit
 		}),
-		text("what_to_do", func(l listing) string {
-			if l.severity == NotWatched {
-				return ""
-			}
-			return l.definition.Do
-		}),
+		text("what_to_do", func(l listing) string { return l.do }),
 		text("maintenance", func(l listing) string {
 			if inMaintenance(l.node.Node, now) {
 				return "until " + l.node.MaintenanceUntil.UTC().Format("2006-01-02 15:04 UTC")
@@ -325,6 +327,22 @@ func listingTable(lines []listing, now time.Time) *data.Frame {
 			return ""
 		}),
 	)
+}
+
+// firstOf names the first two, and how many more there are.
+func firstOf(names []string) string {
+	if len(names) <= 3 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
+}
+
+func upperFirst(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // known is a pointer to the number, or nil if it is none.

@@ -113,6 +113,9 @@ func notWatched(evidence concern.Evidence, f *Fleet) []Check {
 			checks[at].Message = strings.Replace(checks[at].Message, ": ", ", "+w.what+": ", 1)
 			continue
 		}
+		if w.verdict == Info {
+			mend = "if you want to see these, too: " + mend // else it is well as it is
+		}
 		checks = append(checks, Check{Name: "not_watched", Verdict: w.verdict, Message: "not watched, " + w.what + ": " + why, Mend: mend})
 	}
 	return checks

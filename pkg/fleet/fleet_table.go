@@ -71,6 +71,16 @@ func (f *Fleet) fleetTable(ctx context.Context, request concern.Request) (data.F
 		return (&data.FieldConfig{Unit: "percent"}).SetDecimals(1).SetMin(0).SetMax(100)
 	}
 	limits := request.Settings.Thresholds
+	// What was well long ago is no reason to be content: it would be green. What was not is one to worry.
+	left := func(metric string, of func(budgets) float64) func(*member) float64 {
+		content := contentFrom(metric, limits)
+		return func(m *member) float64 {
+			if v := of(m.standing); oldScores(m.standing.at, request) == "" || v < content {
+				return v
+			}
+			return math.NaN()
+		}
+	}
 	table := frames.Table(fleetType.Name,
 		column("node_name"),
 		frames.Column("status", statusConfig, frames.Each(members, func(m *member) string { return m.judged.word() })),
@@ -81,16 +91,16 @@ func (f *Fleet) fleetTable(ctx context.Context, request concern.Request) (data.F
 		column("state_since"),
 		column("version"),
 		column("up_to_date"),
-		column("health_percent"),
+		number("health_percent", reputation.ConfigOf("health_percent", limits), left("health_percent", func(b budgets) float64 { return b.worst.health })),
 		text("worst_score", func(m *member) string {
 			if m.standing.worst.text == "" {
 				return ""
 			}
 			return m.standing.worst.text + oldScores(m.standing.at, request)
 		}),
-		number("failed_audits_left", reputation.ConfigOf("failed_audits_left", limits), func(m *member) float64 { return m.standing.audits.left }),
+		number("failed_audits_left", reputation.ConfigOf("failed_audits_left", limits), left("failed_audits_left", func(b budgets) float64 { return b.audits.left })),
 		text("failed_audits_left_of", func(m *member) string { return m.standing.audits.satellite }),
-		number("downtime_left_seconds", reputation.ConfigOf("downtime_left_seconds", limits), func(m *member) float64 { return m.standing.downtime.left }),
+		number("downtime_left_seconds", reputation.ConfigOf("downtime_left_seconds", limits), left("downtime_left_seconds", func(b budgets) float64 { return b.downtime.left })),
 		text("downtime_left_of", func(m *member) string { return m.standing.downtime.satellite }),
 		frames.Column("scores_at", nil, frames.Each(members, func(m *member) *time.Time { return frames.Optional(m.standing.at) })),
 		text("not_watched", func(m *member) string { return strings.Join(m.judged.reasons, "; ") }),
@@ -246,7 +256,7 @@ type budgets struct {
 	at               time.Time // when the scores were last said
 	audits, downtime least
 	worst            struct {
-		health float64
+		health float64 // NaN: no score is known
 		text   string
 	}
 }
@@ -260,6 +270,7 @@ func (b budgets) health() float64 {
 
 func budgetsOf(request concern.Request, node concern.Watched) (budgets, error) {
 	b := budgets{audits: least{left: math.NaN()}, downtime: least{left: math.NaN()}}
+	b.worst.health = math.NaN()
 	satellites, err := concern.NewSelector(request.Query.Satellites)
 	if err != nil {
 		return b, &QueryError{fmt.Errorf("satellites: %w", err)}

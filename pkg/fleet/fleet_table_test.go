@@ -164,6 +164,17 @@ func TestOverviewOfWhatIsOld(t *testing.T) {
 	if got := cell(overview, "watch_severity", 0) + cell(overview, "watch_text", 0); got != "2Not polled: A (3 d ago)" {
 		t.Errorf("the watch: %q", got)
 	}
+	for query, columns := range map[string][]string{
+		`{"queryType":"fleet"}`:                       {"health_percent", "failed_audits_left", "downtime_left_seconds"},
+		`{"queryType":"reputation","format":"table"}`: {"audit_score_percent", "suspension_score_percent", "online_score_percent", "failed_audits_left", "downtime_left_seconds"},
+	} {
+		table := ask(t, f, query)[0]
+		for _, column := range columns {
+			if got := cell(table, column, 0); got != "null" {
+				t.Errorf("%s of 3 days ago is %s in %s", column, got, query)
+			}
+		}
+	}
 }
 
 // What was at risk when it was last seen is a reason to worry, however long ago.
@@ -178,6 +189,11 @@ func TestOverviewOfOldTrouble(t *testing.T) {
 	overview := ask(t, f, `{"queryType":"overview"}`)[0]
 	if got := cell(overview, "failed_audits_left", 0); got != before || before == "null" {
 		t.Errorf("%s failed audits left, and %s before", got, before)
+	}
+	for _, query := range []string{`{"queryType":"fleet"}`, `{"queryType":"reputation","format":"table"}`} {
+		if got := cell(ask(t, f, query)[0], "failed_audits_left", 0); got != before {
+			t.Errorf("%s failed audits left in %s, and %s before", got, query, before)
+		}
 	}
 	if got := cell(overview, "failed_audits_left_of", 0); !strings.HasPrefix(got, "A (") || !strings.HasSuffix(got, "), 3 d ago") {
 		t.Errorf("scores of %q", got)

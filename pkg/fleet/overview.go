@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -114,8 +115,7 @@ func noScores(active []concern.Watched) string {
 
 // oldScores says of when scores are that are not of now.
 func oldScores(at time.Time, request concern.Request) string {
-	// Without an API they come every four hours.
-	if age := request.Now.Sub(at); age > max(2*request.Settings.Poll.Scores, 5*time.Hour) {
+	if age := request.Now.Sub(at); age > reputation.StaleAfter(request.Settings.Poll.Scores) {
 		return ", " + ago(age)
 	}
 	return ""
@@ -191,17 +191,25 @@ func (f *Fleet) theWatch(active []concern.Watched, request concern.Request) said
 		most = max(most, node.LogBehind)
 	}
 	judged := f.judged.Load()
+	var wrong []string
+	if len(late) > 0 {
+		wrong = append(wrong, "Not polled: "+fleetNames(late))
+	}
+	if len(unheard) > 0 {
+		wrong = append(wrong, "Log not read: "+fleetNames(unheard))
+	}
+	if len(behind) > 0 {
+		wrong = append(wrong, fmt.Sprintf("Reading logs, %s to go: %s", size(most), fleetNames(behind)))
+	}
 	switch {
-	case len(late) > 0:
-		return said{conditions.Warning, "Not polled: " + fleetNames(late)}
-	case len(unheard) > 0:
-		return said{conditions.Warning, "Log not read: " + fleetNames(unheard)}
+	case len(late)+len(unheard) > 0:
+		return said{conditions.Warning, strings.Join(wrong, ". ")}
 	case !waiting.IsZero():
 		return said{conditions.NotWatched, "Collecting since " + waiting.UTC().Format("15:04 UTC") + ", scores follow at the next poll"}
 	case judged != 0 && now.Sub(time.Unix(0, judged)) > freshLine:
 		return said{conditions.NotWatched, "Conditions last judged " + ago(now.Sub(time.Unix(0, judged)))}
 	case len(behind) > 0:
-		return said{conditions.Info, fmt.Sprintf("Reading logs, %s to go: %s", size(most), fleetNames(behind))}
+		return said{conditions.Info, wrong[0]}
 	}
 	text := "Logs read to their ends"
 	if logs == 0 {

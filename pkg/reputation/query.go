@@ -301,7 +301,18 @@ func (a *answer) readLatest() error {
 	return nil
 }
 
-// table answers one row a node and satellite, the worst first.
+// StaleAfter is how old scores are that say nothing of now, where they are asked for so often. Without
+// an API they come every four hours.
+func StaleAfter(every time.Duration) time.Duration { return max(2*every, 5*time.Hour) }
+
+// content says whether a value would be green.
+func (m metric) content(v float64, limits settings.Thresholds) bool {
+	steps := m.config(limits).Thresholds.Steps
+	return v >= float64(steps[len(steps)-1].Value)
+}
+
+// table answers one row a node and satellite, the worst first. What was well long ago is left out: nobody
+// knows whether it still is.
 func (a answer) table() data.Frames {
 	type row struct {
 		node string
@@ -324,10 +335,11 @@ func (a answer) table() data.Frames {
 	}
 	number := func(m metric) *data.Field {
 		return frames.Column(m.name, m.config(thresholds), frames.Each(rows, func(r row) *float64 {
-			if v := m.latest(r.Standing); v == v {
-				return &v
+			v := m.latest(r.Standing)
+			if v != v || a.request.Now.Sub(r.Timestamp) > StaleAfter(a.request.Settings.Poll.Scores) && m.content(v, thresholds) {
+				return nil
 			}
-			return nil
+			return &v
 		}))
 	}
 	// yes is a column of flags, null where it cannot be told.

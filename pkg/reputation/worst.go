@@ -38,7 +38,7 @@ func (s Standing) Worst() string {
 
 // ConfigOf shows a metric where it stands in another table; nil: there is no such metric.
 func ConfigOf(metric string, limits settings.Thresholds) *data.FieldConfig {
-	for _, m := range metrics {
+	for _, m := range append(metrics[:len(metrics):len(metrics)], health) {
 		if m.name == metric {
 			return m.config(limits)
 		}

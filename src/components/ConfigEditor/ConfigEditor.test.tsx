@@ -321,6 +321,19 @@ describe('where a log comes from', () => {
     });
   });
 
+  it('is a whole path where it is a file', async () => {
+    const opened = await edit('/var/log/one.log');
+    const { user } = opened;
+    const field = screen.getByRole('textbox', { name: /^Log file/ });
+    await user.clear(field);
+    await user.type(field, 'node.log');
+    await user.click(screen.getByRole('button', { name: 'Apply' }));
+    expect(screen.getByText(/Write the whole path/)).toBeInTheDocument();
+    await user.clear(field);
+    await user.type(field, 'C:\\logs\\node.log');
+    expect(await applied(opened)).toMatchObject({ log: 'C:\\logs\\node.log' });
+  });
+
   it('is read back into its fields', async () => {
     await edit('docker://storagenode@unix:///var/run/docker.sock');
     expect(screen.getByRole('radio', { name: 'Docker container' })).toBeChecked();

@@ -332,6 +332,9 @@ function missing(
     found[source === 'none' ? 'api' : 'log'] = 'Give a log, an API address, or both.';
   } else if (log && /^https?:\/\//i.test(log)) {
     found.log = 'This is the address of an API. It belongs in the field API.';
+  } else if (source === 'file' && log && !/^([/.]|[a-z]:[\\/]|\\\\)/i.test(log)) {
+    found.log =
+      'Write the whole path, as Grafana’s machine has it: it begins with / or, on Windows, with a drive such as C:\\.';
   }
   if (api && !/^https?:\/\//i.test(api)) {
     found.api = 'Begin the address with http:// or https://, as in http://localhost:14002.';

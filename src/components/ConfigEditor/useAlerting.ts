@@ -8,7 +8,10 @@ export interface Alerting {
   ask: () => Promise<void>;
 }
 
-/** What Grafana has of rules, contact points and dashboards: when the editor opens, after a save, and when asked. */
+/**
+ * What Grafana has of rules, contact points and dashboards: when the editor opens, after a save, when asked, and when somebody
+ * comes back from the page in which the contact points are made.
+ */
 export function useAlerting(uid: string, version: number | undefined): Alerting {
   const [status, setStatus] = useState<AlertingStatus>();
   const latest = useRef(0);
@@ -23,6 +26,8 @@ export function useAlerting(uid: string, version: number | undefined): Alerting 
 
   useEffect(() => {
     ask();
+    window.addEventListener('focus', ask);
+    return () => window.removeEventListener('focus', ask);
   }, [ask, version]);
 
   return { status, ask };
