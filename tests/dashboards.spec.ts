@@ -39,6 +39,9 @@ async function isWhole(page: Page, { panels }: Dashboard): Promise<void> {
   await expect(page.getByText(isEmpty)).toHaveCount(0);
 }
 
+/** Long before there are data: every panel says so in its own words. */
+const LONG_AGO = '&from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z';
+
 const sources = { 'simulated nodes': provisionedDataSource, 'recorded nodes': recordedDataSource };
 
 for (const [nodes, find] of Object.entries(sources)) {
@@ -51,6 +54,19 @@ for (const [nodes, find] of Object.entries(sources)) {
       expect(complaints).toEqual([]);
     });
   }
+}
+
+for (const dashboard of dashboards) {
+  test(`the dashboard ${dashboard.title} says of a time before any data that there are none`, async ({
+    page,
+    request,
+  }) => {
+    const { uid } = await provisionedDataSource(request);
+    const complaints = complaintsOf(page);
+    await page.goto(`/d/${dashboard.uid}?var-datasource=${uid}${LONG_AGO}`);
+    await isWhole(page, dashboard);
+    expect(complaints).toEqual([]);
+  });
 }
 
 test('Fleet leads to a node, and on from there with the same data source', async ({ page, request }) => {

@@ -200,16 +200,16 @@ describe('adding and editing a node', () => {
       return of({
         data: {
           nodes: [],
-          problems: [{ line: 1, spec: '', field: 'source', reason: 'the port 0 is outside 1-65535' }],
+          problems: [{ line: 1, spec: '', field: 'source', reason: 'a path has no line break' }],
         },
       });
     };
     const { user, saw } = await open();
     await user.click(screen.getByRole('button', { name: 'Add node' }));
     await fill(user, /^Name/, 'x');
-    await fill(user, /^Log file/, 'host:0');
+    await fill(user, /^Log file/, '/logs/x');
     await user.click(screen.getByRole('button', { name: 'Add' }));
-    expect(await screen.findByText('The port 0 is outside 1-65535.')).toBeInTheDocument();
+    expect(await screen.findByText('A path has no line break.')).toBeInTheDocument();
     expect(saw).not.toHaveBeenCalled();
   });
 
