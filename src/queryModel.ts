@@ -236,7 +236,7 @@ export function queryText(query: StorjQuery): string {
 }
 
 /** These show how many took how long, whatever the metrics. */
-const DISTRIBUTIONS: QueryFormat[] = ['heatmap', 'histogram'];
+export const DISTRIBUTIONS: QueryFormat[] = ['heatmap', 'histogram'];
 
 /** The table of reputation has every column; others have the chosen ones. */
 export function usesMetrics(type: QueryTypeChoice, format: QueryFormat): boolean {

@@ -1,4 +1,4 @@
-import { act, render, screen, waitFor } from '@testing-library/react';
+import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 import { CoreApp } from '@grafana/data';
@@ -60,6 +60,16 @@ describe('QueryEditor', () => {
   it('leaves a query that has a type as it is', async () => {
     const { onChange } = await open({ queryType: 'nodes' });
     expect(onChange).not.toHaveBeenCalled();
+  });
+
+  it('offers a distribution where there is a panel for it', async () => {
+    const formats = () =>
+      screen.getAllByRole('radio').map((radio) => (radio as HTMLInputElement).labels![0].textContent?.trim());
+    await open({ queryType: 'latency' }, CoreApp.PanelEditor);
+    expect(formats()).toContain('Heat map');
+    cleanup();
+    await open({ queryType: 'latency' }, CoreApp.Explore);
+    expect(formats()).toEqual(['Time series', 'Instant', 'Table']);
   });
 
   it('starts an alert rule with a number', async () => {

@@ -1,5 +1,5 @@
 import React, { useCallback, useEffect, useId, useState } from 'react';
-import { type QueryEditorProps } from '@grafana/data';
+import { CoreApp, type QueryEditorProps } from '@grafana/data';
 import { EditorField, EditorRow } from '@grafana/plugin-ui';
 import { Alert, Button, Combobox, RadioButtonGroup, Stack, Text } from '@grafana/ui';
 
@@ -7,6 +7,7 @@ import { type StorjDataSource } from '../datasource';
 import {
   asksNothing,
   complete,
+  DISTRIBUTIONS,
   FORMATS,
   formatOf,
   isAlerting,
@@ -86,7 +87,9 @@ export function QueryEditor({ datasource, query: given, onChange, onRunQuery, ap
   );
 
   const types = forAnnotations ? QUERY_TYPES.filter(({ formats }) => formats.includes('annotations')) : QUERY_TYPES;
-  const formats = forAnnotations ? [] : FORMATS.filter((choice) => type?.formats.includes(choice.value));
+  // Explore has no panel for a distribution, and would draw a line for each of its buckets.
+  const isDrawn = (one: QueryFormat) => app !== CoreApp.Explore || one === format || !DISTRIBUTIONS.includes(one);
+  const formats = FORMATS.filter(({ value }) => !forAnnotations && type?.formats.includes(value) && isDrawn(value));
   const notForAlerts = isAlerting(app) ? NOT_FOR_ALERTS[format] : undefined;
 
   return (
