@@ -6,6 +6,15 @@ import { configure } from '@testing-library/react';
 jest.setTimeout(30_000);
 configure({ asyncUtilTimeout: 10_000 });
 
+// What Grafana's own libraries say on every run would hide what the tests say.
+const LIBRARIES = /made possible by our own product, Locize|as an argument to getItemProps is not supported/;
+jest.spyOn(console, 'info').mockImplementation(quietly(console.info));
+jest.spyOn(console, 'warn').mockImplementation(quietly(console.warn));
+
+function quietly(say) {
+  return (...args) => LIBRARIES.test(String(args[0])) || say(...args);
+}
+
 // jsdom matches every rule of every style sheet for each element that is asked about, which takes most of
 // the time of a test. No test here is about style sheets.
 window.getComputedStyle = (element) => element.style;

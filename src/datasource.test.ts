@@ -1,4 +1,4 @@
-import { type DataSourceInstanceSettings, dateTime } from '@grafana/data';
+import { CoreApp, type DataSourceInstanceSettings, dateTime } from '@grafana/data';
 import { type BackendSrv, setBackendSrv, type TemplateSrv } from '@grafana/runtime';
 import { lastValueFrom, of } from 'rxjs';
 
@@ -186,26 +186,33 @@ describe('StorjDataSource', () => {
   });
 
   it.each([
-    ['heatmap', 'latency', [['time', 'nothing seen'], ['time']]],
-    ['timeseries', 'conditions', [['time']]],
-    ['timeseries', 'latency', [[], ['time']]],
-  ])('shows an empty %s of %s as Grafana’s panels can', async (format, queryType, want) => {
-    const notices = [{ severity: 'info', text: 'A: not seen' }];
-    const nothing = { schema: { refId: 'A', meta: { notices }, fields: [] }, data: { values: [] } };
-    const something = { schema: { refId: 'A', fields: [{ name: 'time', type: 'time' }] }, data: { values: [[1]] } };
-    mockFetch.mockReturnValue(of({ data: { results: { A: { frames: [nothing, something] } } } }));
-    const asked = makeDataSource().query({
-      targets: [{ refId: 'A', queryType, format }],
-      range: { from: dateTime(1000), to: dateTime(2000) },
-      scopedVars: {},
-    } as never);
-    const frames = (await lastValueFrom(asked)).data;
-    expect(frames.map(({ fields }) => fields.map(({ name }: { name: string }) => name))).toEqual(want);
-    if (format === 'heatmap') {
-      expect(frames[0].meta.notices).toEqual(notices);
-      expect(frames[0].fields[0].values).toEqual([1000, 2000]);
+    ['heatmap', 'latency', {}, [['time', 'nothing seen'], ['time']]],
+    ['timeseries', 'conditions', {}, [['time']]],
+    ['timeseries', 'conditions', { app: CoreApp.Explore }, [[], ['time']]],
+    ['timeseries', 'reputation', { metrics: ['online_windows_percent'] }, [['time']]],
+    ['timeseries', 'reputation', { metrics: ['audit_score_percent'] }, [[], ['time']]],
+    ['timeseries', 'latency', {}, [[], ['time']]],
+  ])(
+    'shows an empty %s of %s as Grafana’s panels can: %j',
+    async (format, queryType, { app, ...more }: Partial<StorjQuery> & { app?: CoreApp }, want) => {
+      const notices = [{ severity: 'info', text: 'A: not seen' }];
+      const nothing = { schema: { refId: 'A', meta: { notices }, fields: [] }, data: { values: [] } };
+      const something = { schema: { refId: 'A', fields: [{ name: 'time', type: 'time' }] }, data: { values: [[1]] } };
+      mockFetch.mockReturnValue(of({ data: { results: { A: { frames: [nothing, something] } } } }));
+      const asked = makeDataSource().query({
+        app,
+        targets: [{ refId: 'A', queryType, format, ...more }],
+        range: { from: dateTime(1000), to: dateTime(2000) },
+        scopedVars: {},
+      } as never);
+      const frames = (await lastValueFrom(asked)).data;
+      expect(frames.map(({ fields }) => fields.map(({ name }: { name: string }) => name))).toEqual(want);
+      if (format === 'heatmap') {
+        expect(frames[0].meta.notices).toEqual(notices);
+        expect(frames[0].fields[0].values).toEqual([1000, 2000]);
+      }
     }
-  });
+  );
 
   it('lists the dashboard’s variables', () => {
     expect(makeDataSource().variableNames()).toEqual(['$node', '$satellite']);

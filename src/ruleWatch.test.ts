@@ -2,13 +2,17 @@ import { type DataFrame, FieldType, type DataQueryResponse } from '@grafana/data
 import { type BackendSrv, setBackendSrv } from '@grafana/runtime';
 import { of, throwError } from 'rxjs';
 
-import { forgetRules, withRules } from './ruleWatch';
+import { withRules } from './ruleWatch';
 
 const fetch = jest.fn();
 setBackendSrv({ fetch } as unknown as BackendSrv);
 
+// What is known is kept for a minute, so each test comes two minutes after the one before.
+let now = 0;
+
 beforeEach(() => {
-  forgetRules();
+  now += 120_000;
+  jest.spyOn(Date, 'now').mockReturnValue(now);
   fetch.mockReset();
 });
 

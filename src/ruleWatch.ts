@@ -27,18 +27,18 @@ interface Watch {
 
 /** Adds to the answer of an overview whether anybody will be told. */
 export async function withRules(response: DataQueryResponse, uid: string): Promise<DataQueryResponse> {
-  if (!response.data.some(isWatch)) {
+  if (!response.data.some(isOverview)) {
     return response;
   }
   const { text, severity } = await ruleWatch(uid);
   return {
     ...response,
-    data: response.data.map((frame) => (isWatch(frame) ? withText(frame, text, severity) : frame)),
+    data: response.data.map((frame) => (isOverview(frame) ? withText(frame, text, severity) : frame)),
   };
 }
 
-function isWatch(frame: DataFrame): boolean {
-  return frame.name === 'overview' && frame.fields.some(({ name }) => name === 'watch_text');
+function isOverview(frame: DataFrame): boolean {
+  return frame.name === 'overview';
 }
 
 function withText(frame: DataFrame, text: string, severity: number): DataFrame {
@@ -91,9 +91,4 @@ async function countRules(uid: string): Promise<number> {
   return (data?.groups ?? [])
     .flatMap(({ rules }) => rules ?? [])
     .filter(({ queriedDatasourceUIDs }) => queriedDatasourceUIDs?.includes(uid)).length;
-}
-
-/** For tests. */
-export function forgetRules(): void {
-  known.clear();
 }

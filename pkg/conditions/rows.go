@@ -235,10 +235,9 @@ func wordConfig() *data.FieldConfig {
 // listing is one line of the table.
 type listing struct {
 	row
-	conditions string
-	names      []string // of what is not watched
-	text       string
-	do         string
+	missing []*Definition // all that is not watched for the row's reason
+	text    string
+	do      string
 }
 
 // problems answers the table: what is raised, the gravest first, then what is not watched and
@@ -252,18 +251,16 @@ func (a answer) problems() (data.Frames, error) {
 	for _, r := range rows {
 		switch {
 		case r.severity > OK:
-			raised = append(raised, listing{row: r, conditions: r.definition.Code, text: r.message(), do: r.definition.Do})
+			raised = append(raised, listing{row: r, text: r.message(), do: r.definition.Do})
 		case r.severity == NotWatched && !r.node.Retired && silence(r.node.Node, r.satellite) == "" && r.satellite == "":
 			// What a node lacks for one reason is one line.
 			at := slices.IndexFunc(missing, func(l listing) bool { return l.node.History == r.node.History && l.why == r.why })
 			if at < 0 {
 				// A reason has what to do behind it.
 				why, do, _ := strings.Cut(r.why, "; ")
-				missing = append(missing, listing{row: r, conditions: r.definition.Code, names: []string{r.definition.short()}, text: why, do: upperFirst(do)})
-				continue
+				missing, at = append(missing, listing{row: r, text: why, do: upperFirst(do)}), len(missing)
 			}
-			missing[at].conditions += ", " + r.definition.Code
-			missing[at].names = append(missing[at].names, r.definition.short())
+			missing[at].missing = append(missing[at].missing, r.definition)
 		}
 	}
 	slices.SortStableFunc(raised, func(x, y listing) int {
@@ -292,10 +289,10 @@ func listingTable(lines []listing, now time.Time) *data.Frame {
 		frames.Column("severity_number", severityConfig(), frames.Each(lines, func(l listing) float64 { return float64(l.severity) })),
 		text("node_name", func(l listing) string { return l.node.Name }),
 		text("satellite", func(l listing) string { return satelliteName(l.satellite) }),
-		text("condition", func(l listing) string { return l.conditions }),
+		text("condition", listing.codes),
 		text("title", func(l listing) string {
 			if l.severity == NotWatched {
-				return "Not watched: " + firstOf(l.names)
+				return "Not watched: " + l.names()
 			}
 			return l.title()
 		}),
@@ -329,12 +326,28 @@ func listingTable(lines []listing, now time.Time) *data.Frame {
 	)
 }
 
-// firstOf names the first two, and how many more there are.
-func firstOf(names []string) string {
-	if len(names) <= 3 {
-		return strings.Join(names, ", ")
+// codes are those of the line's conditions.
+func (l listing) codes() string {
+	if l.missing == nil {
+		return l.definition.Code
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:2], ", "), len(names)-2)
+	return joined(l.missing, func(d *Definition) string { return d.Code })
+}
+
+// names are those of what is not watched: all of a few, else two, and how many more there are.
+func (l listing) names() string {
+	if all := len(l.missing); all > 3 {
+		return fmt.Sprintf("%s and %d more", joined(l.missing[:2], (*Definition).short), all-2)
+	}
+	return joined(l.missing, (*Definition).short)
+}
+
+func joined(definitions []*Definition, of func(*Definition) string) string {
+	texts := make([]string, len(definitions))
+	for i, d := range definitions {
+		texts[i] = of(d)
+	}
+	return strings.Join(texts, ", ")
 }
 
 func upperFirst(text string) string {

@@ -73,12 +73,12 @@ func (f *Fleet) fleetTable(ctx context.Context, request concern.Request) (data.F
 	limits := request.Settings.Thresholds
 	// What was well long ago is no reason to be content: it would be green. What was not is one to worry.
 	left := func(metric string, of func(budgets) float64) func(*member) float64 {
-		content := contentFrom(metric, limits)
 		return func(m *member) float64 {
-			if v := of(m.standing); oldScores(m.standing.at, request) == "" || v < content {
-				return v
+			v := of(m.standing)
+			if oldScores(m.standing.at, request) != "" && reputation.Content(metric, v, limits) {
+				return math.NaN()
 			}
-			return math.NaN()
+			return v
 		}
 	}
 	table := frames.Table(fleetType.Name,
@@ -198,7 +198,6 @@ func (f *Fleet) judgements(ctx context.Context, request concern.Request) (map[st
 // shortReason is a reason without its details, which the table of conditions has.
 func shortReason(reason string) string {
 	reason, _, _ = strings.Cut(reason, ": ")
-	reason, _, _ = strings.Cut(reason, "; ")
 	return reason
 }
 
@@ -275,7 +274,7 @@ func budgetsOf(request concern.Request, node concern.Watched) (budgets, error) {
 	if err != nil {
 		return b, &QueryError{fmt.Errorf("satellites: %w", err)}
 	}
-	latest, _, _, err := reputation.ReadNow(request.Store, node.Node, request.Now)
+	latest, _, err := reputation.ReadNow(request.Store, node.Node, request.Now)
 	if err != nil {
 		return b, err
 	}

@@ -200,6 +200,20 @@ func TestOverviewOfOldTrouble(t *testing.T) {
 	}
 }
 
+// One node that is not polled hides no log that is not read.
+func TestTheWatchNamesAllThatIsWrong(t *testing.T) {
+	dead := newNode(t, replay.FaultStatus(500))
+	deaf := newNode(t, healthy(t, idX))
+	missing := at("deaf", deaf)
+	missing.Log = settings.Source{Kind: settings.LogFile, Path: "/no/such.log"}
+	f := configure(t, newRegistry(t, "", nil), seldom(at("dead", dead), missing))
+	hasAudit(t, f, "deaf", healthyAudit)
+	becomes(t, "the watch", func() (string, bool) {
+		got := cell(ask(t, f, `{"queryType":"overview"}`)[0], "watch_text", 0)
+		return got, got == "Not polled: dead (never). Log not read: deaf"
+	})
+}
+
 func TestOverviewWithoutNodes(t *testing.T) {
 	empty, err := newRegistry(t, "", nil).Configure(key, seldom(), settings.Report{})
 	if err != nil {

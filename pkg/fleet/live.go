@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
+
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 )
 

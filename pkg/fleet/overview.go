@@ -69,7 +69,7 @@ func (s *smallest) take(node string, of least, old string, limits settings.Thres
 		return
 	}
 	whose := node + " (" + of.satellite + ")" + old
-	if old == "" || of.left < contentFrom(s.metric, limits) {
+	if old == "" || !reputation.Content(s.metric, of.left, limits) {
 		s.now.take(of.left, whose)
 		return
 	}
@@ -91,12 +91,6 @@ func (s *smallest) orSay(otherwise string) string {
 		return "only of old: " + s.old.satellite
 	}
 	return otherwise
-}
-
-// contentFrom is from where on a budget is green.
-func contentFrom(metric string, limits settings.Thresholds) float64 {
-	steps := reputation.ConfigOf(metric, limits).Thresholds.Steps
-	return float64(steps[len(steps)-1].Value)
 }
 
 // noScores says since when scores are waited for.

@@ -49,7 +49,7 @@ func listed(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// sentence begins with a capital letter and ends in a full stop, whatever text it is made of.
+// sentence ends in a full stop, whatever text it is made of.
 func sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {

@@ -130,10 +130,15 @@ func (Concern) Conditions() []conditions.Definition {
 func (Concern) Judge(ctx context.Context, c conditions.Case) (conditions.Verdict, error) {
 	var verdict conditions.Verdict
 	for _, node := range c.Nodes {
-		latest, audits, known, err := ReadNow(c.Store, node.Node, c.Now)
+		latest, known, err := Read(c.Store, node.Node)
 		if err != nil {
 			return verdict, err
 		}
+		audits, err := ReadAudits(c.Store, node.Node)
+		if err != nil {
+			return verdict, err
+		}
+		latest.count(audits, c.Now)
 		j := judging{ctx: ctx, c: c, node: node, latest: latest, audits: audits, into: &verdict}
 		if err := j.all(known); err != nil {
 			return verdict, err

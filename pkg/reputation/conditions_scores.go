@@ -16,23 +16,31 @@ import (
 // threshold is a limit as the messages have it.
 func threshold(percent float64) string { return fmt.Sprintf("(threshold: %.1f%%)", percent) }
 
+// original is a condition of the original program, in its words: a score is below a limit.
+type original struct {
+	code     string
+	severity conditions.Severity
+	limit    float64
+	title    string
+	score    string
+	advice   string
+}
+
+// below raises it where the finding's value, a score, is below the limit.
+func (j *judging) below(f conditions.Finding, o original) {
+	if !(f.Value < o.limit) {
+		return
+	}
+	f.Code, f.Severity, f.Threshold, f.Title = o.code, o.severity, o.limit, o.title
+	f.Message = fmt.Sprintf("%s score is %.2f%% %s. %s", o.score, f.Value, threshold(o.limit), o.advice)
+	j.find(f)
+}
+
 func (j *judging) auditScore(s Standing, satellite string, limits settings.Thresholds) error {
 	score := s.Audit
 	finding := conditions.Finding{Satellite: s.SatelliteID, Value: score, Unit: "percent"}
-	if score < limits.AuditCritical {
-		f := finding
-		f.Code, f.Severity, f.Threshold = codeAuditCritical, conditions.Critical, limits.AuditCritical
-		f.Title = "Critical Audit Score on " + satellite
-		f.Message = fmt.Sprintf("Audit score is %.2f%% %s. Risk of disqualification. Check disk health immediately.", score, threshold(limits.AuditCritical))
-		j.find(f)
-	}
-	if score < limits.AuditWarning {
-		f := finding
-		f.Code, f.Severity, f.Threshold = codeAuditWarning, conditions.Warning, limits.AuditWarning
-		f.Title = "Low Audit Score on " + satellite
-		f.Message = fmt.Sprintf("Audit score is %.2f%% %s. Monitor closely and check for issues.", score, threshold(limits.AuditWarning))
-		j.find(f)
-	}
+	j.below(finding, original{codeAuditCritical, conditions.Critical, limits.AuditCritical, "Critical Audit Score on " + satellite, "Audit", "Risk of disqualification. Check disk health immediately."})
+	j.below(finding, original{codeAuditWarning, conditions.Warning, limits.AuditWarning, "Low Audit Score on " + satellite, "Audit", "Monitor closely and check for issues."})
 	f := finding
 	f.Code = codeAuditRisk
 	if score > limits.AuditRiskCritical && score >= max(limits.AuditRiskFalling, limits.AuditRiskWarning) {
@@ -81,13 +89,7 @@ func (j *judging) budget(s Standing) string {
 func (j *judging) suspensionScore(s Standing, satellite string, limits settings.Thresholds) {
 	score := s.Suspension
 	finding := conditions.Finding{Satellite: s.SatelliteID, Value: score, Unit: "percent"}
-	if score < limits.SuspensionCritical {
-		f := finding
-		f.Code, f.Severity, f.Threshold = codeSuspensionCritical, conditions.Critical, limits.SuspensionCritical
-		f.Title = "Critical Suspension Score on " + satellite
-		f.Message = fmt.Sprintf("Suspension score is %.2f%% %s. Node may be suspended soon. Improve upload performance.", score, threshold(limits.SuspensionCritical))
-		j.find(f)
-	}
+	j.below(finding, original{codeSuspensionCritical, conditions.Critical, limits.SuspensionCritical, "Critical Suspension Score on " + satellite, "Suspension", "Node may be suspended soon. Improve upload performance."})
 	f := finding
 	f.Code = codeSuspensionRisk
 	switch {
@@ -120,13 +122,7 @@ func unknownLeft(score float64) int {
 func (j *judging) onlineScore(s Standing, satellite string, limits settings.Thresholds) error {
 	score := s.Online
 	finding := conditions.Finding{Satellite: s.SatelliteID, Value: score, Unit: "percent"}
-	if score < limits.OnlineWarning {
-		f := finding
-		f.Code, f.Severity, f.Threshold = codeOnlineWarning, conditions.Warning, limits.OnlineWarning
-		f.Title = "Low Online Score on " + satellite
-		f.Message = fmt.Sprintf("Online score is %.2f%% %s. Check network connectivity and uptime.", score, threshold(limits.OnlineWarning))
-		j.find(f)
-	}
+	j.below(finding, original{codeOnlineWarning, conditions.Warning, limits.OnlineWarning, "Low Online Score on " + satellite, "Online", "Check network connectivity and uptime."})
 	left := storagenode.DowntimeLeft(score / 100)
 	low := score < limits.OnlineRiskCritical
 	if !low {

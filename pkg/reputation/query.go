@@ -283,7 +283,7 @@ type known struct {
 // readLatest reads the latest standing of every selected node, once an answer.
 func (a *answer) readLatest() error {
 	for _, node := range a.request.Watched {
-		latest, _, ever, err := ReadNow(a.request.Store, node.Node, a.request.Now)
+		latest, ever, err := ReadNow(a.request.Store, node.Node, a.request.Now)
 		if err != nil {
 			return err
 		}
@@ -304,12 +304,6 @@ func (a *answer) readLatest() error {
 // StaleAfter is how old scores are that say nothing of now, where they are asked for so often. Without
 // an API they come every four hours.
 func StaleAfter(every time.Duration) time.Duration { return max(2*every, 5*time.Hour) }
-
-// content says whether a value would be green.
-func (m metric) content(v float64, limits settings.Thresholds) bool {
-	steps := m.config(limits).Thresholds.Steps
-	return v >= float64(steps[len(steps)-1].Value)
-}
 
 // table answers one row a node and satellite, the worst first. What was well long ago is left out: nobody
 // knows whether it still is.
@@ -336,7 +330,7 @@ func (a answer) table() data.Frames {
 	number := func(m metric) *data.Field {
 		return frames.Column(m.name, m.config(thresholds), frames.Each(rows, func(r row) *float64 {
 			v := m.latest(r.Standing)
-			if v != v || a.request.Now.Sub(r.Timestamp) > StaleAfter(a.request.Settings.Poll.Scores) && m.content(v, thresholds) {
+			if v != v || a.request.Now.Sub(r.Timestamp) > StaleAfter(a.request.Settings.Poll.Scores) && Content(m.name, v, thresholds) {
 				return nil
 			}
 			return &v

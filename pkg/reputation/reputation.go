@@ -221,16 +221,22 @@ func Read(from *store.Store, node concern.Node) (latest Latest, ok bool, err err
 }
 
 // ReadNow is a node's latest standing as of now, in which the failed audits count that no score
-// knows yet, and what is remembered of its audits; ok is false when it never gave a standing.
-func ReadNow(from *store.Store, node concern.Node, now time.Time) (latest Latest, audits Audits, ok bool, err error) {
-	if latest, ok, err = Read(from, node); err != nil {
-		return Latest{}, Audits{}, false, err
+// knows yet; ok is false when it never gave one.
+func ReadNow(from *store.Store, node concern.Node, now time.Time) (latest Latest, ok bool, err error) {
+	if latest, ok, err = Read(from, node); !ok || err != nil {
+		return latest, ok, err
 	}
-	if audits, err = ReadAudits(from, node); err != nil {
-		return Latest{}, Audits{}, false, err
+	audits, err := ReadAudits(from, node)
+	if err != nil {
+		return Latest{}, false, err
 	}
-	for i, s := range latest.Standings {
-		latest.Standings[i].Unscored = audits.unscored(s, now)
+	latest.count(audits, now)
+	return latest, true, nil
+}
+
+// count takes account of the failed audits that no score knows yet.
+func (l Latest) count(audits Audits, now time.Time) {
+	for i, s := range l.Standings {
+		l.Standings[i].Unscored = audits.unscored(s, now)
 	}
-	return latest, audits, ok, nil
 }

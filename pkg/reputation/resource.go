@@ -38,7 +38,7 @@ type Record struct {
 func MessageOf(from *store.Store, nodes []concern.Watched, now time.Time) (Message, error) {
 	message := Message{Type: "reputation_data", Data: []Record{}}
 	for _, node := range nodes {
-		latest, _, _, err := ReadNow(from, node.Node, now)
+		latest, _, err := ReadNow(from, node.Node, now)
 		if err != nil {
 			return Message{}, err
 		}

@@ -36,6 +36,12 @@ func (s Standing) Worst() string {
 	return worst
 }
 
+// Content says whether a value of a metric is shown as well.
+func Content(metric string, value float64, limits settings.Thresholds) bool {
+	steps := ConfigOf(metric, limits).Thresholds.Steps
+	return value >= float64(steps[len(steps)-1].Value)
+}
+
 // ConfigOf shows a metric where it stands in another table; nil: there is no such metric.
 func ConfigOf(metric string, limits settings.Thresholds) *data.FieldConfig {
 	for _, m := range append(metrics[:len(metrics):len(metrics)], health) {

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { of, throwError } from 'rxjs';
 
 import { answers, fetch, open } from './editorPage';
@@ -157,6 +157,15 @@ describe('alerting', () => {
     policies = tree;
     await open();
     expect(state().getByText(reached ? /set: Discord/ : /no notification policy leads to Discord/)).toBeInTheDocument();
+  });
+
+  it('looks again when somebody comes back from the page of the contact points', async () => {
+    await open();
+    expect(state().getByText(/which reaches nobody/)).toBeInTheDocument();
+    contacts = [DISCORD];
+    policies = { receiver: 'Discord' };
+    fireEvent.focus(window);
+    expect(await state().findByText(/set: Discord/)).toBeInTheDocument();
   });
 
   it('sees a contact point that a rule names itself', async () => {

@@ -85,9 +85,9 @@ export function FindNodes({ uid, known, onAdd, onDismiss }: Props) {
 
       <div aria-live="polite" className={styles.results}>
         {search.phase === 'looking' && (
-          <p className={styles.quiet}>
+          <div className={styles.quiet}>
             <Spinner inline /> looking for nodes…
-          </p>
+          </div>
         )}
         {search.phase === 'failed' && (
           <Alert severity="error" title="Nodes could not be looked for">
