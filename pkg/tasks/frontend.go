@@ -27,7 +27,8 @@ func installFrontend(ctx context.Context) error {
 		return nil
 	}
 	fmt.Printf("npm ci, because %s (on a new machine a minute or two)\n", why)
-	return npm(ctx, "ci")
+	// Its warnings are about how other packages were packed: nothing that anybody here could mend.
+	return npm(ctx, "ci", "--loglevel=error")
 }
 
 // outdatedModules says what in node_modules is not as package-lock.json has it, or nothing. It reads the list that npm
