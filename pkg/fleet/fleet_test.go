@@ -14,7 +14,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +25,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"go.uber.org/goleak"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/fleet"
@@ -850,7 +850,7 @@ func TestStopsAndQuestionsAtOnce(t *testing.T) {
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
-	before := runtime.NumGoroutine()
+	before := goleak.IgnoreCurrent()
 	good, hanging := newNode(t, healthy(t, idX)), newNode(t, replay.FaultStalledBody())
 	s := often(at("A", good), at("B", hanging), settings.Node{Name: "C", Log: settings.Source{Kind: settings.LogFile, Path: "/no/such.log"}})
 	s.BackgroundTimeout = time.Minute
@@ -884,8 +884,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	good.Close()
 	hanging.Close()
 	becomes(t, "every goroutine ends", func() (string, bool) {
-		now := runtime.NumGoroutine()
-		return fmt.Sprintf("but %d are left of %d\n%s", now-before, now, stacks()), now <= before
+		left := goleak.Find(before)
+		return fmt.Sprint(left), left == nil
 	})
 	if good.statuses.Load() != polled {
 		t.Error("the node is asked after the end")
@@ -897,11 +897,6 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err := opened.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-func stacks() string {
-	buffer := make([]byte, 1<<20)
-	return string(buffer[:runtime.Stack(buffer, true)])
 }
 
 // odd panics in whatever way it is told to, and records in the other cases.

@@ -235,7 +235,7 @@ func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Unlock()
 	close(r.stop)
 	fleets := r.all()
-	errs := make(chan error, len(fleets))
+	errs := make(chan error, len(fleets)+1) // and the watcher
 	for _, f := range fleets {
 		go func() { errs <- f.close() }()
 	}
@@ -247,6 +247,14 @@ func (r *Registry) Close(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(err, fmt.Errorf("a fleet did not stop in time: %w", ctx.Err()))
 		}
+	}
+	// No follower is left that it would wake. It may hang in a file system, too.
+	go func() { errs <- r.watcher.Close() }()
+	select {
+	case closed := <-errs:
+		err = errors.Join(err, closed)
+	case <-ctx.Done():
+		return errors.Join(err, fmt.Errorf("the watcher of the logs' folders did not stop in time: %w", ctx.Err()))
 	}
 	select {
 	case <-r.done:

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,9 +14,15 @@ import (
 // Settings from before the last change come out of Grafana's cache for seconds;
 // later, an earlier time is that of a clock that was ahead and is right again.
 func TestOlderSettingsAreLeftAloneForAWhileOnly(t *testing.T) {
-	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	r := NewRegistry(Options{Logger: log.NewNullLogger(), Now: func() time.Time { return now }})
-	t.Cleanup(func() { _ = r.Close(t.Context()) })
+	saved := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	var passed atomic.Int64 // since then; the fleet asks for the time while the test sets it
+	pass := func(d time.Duration) { passed.Add(int64(d)) }
+	r := NewRegistry(Options{Logger: log.NewNullLogger(), Now: func() time.Time { return saved.Add(time.Duration(passed.Load())) }})
+	t.Cleanup(func() {
+		if err := r.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 	configure := func(port int, saved time.Time) int {
 		s := settings.Default()
 		s.APIPort = port
@@ -25,18 +33,17 @@ func TestOlderSettingsAreLeftAloneForAWhileOnly(t *testing.T) {
 		current, _ := f.Settings()
 		return current.APIPort
 	}
-	saved := now
 	if got := configure(1, saved); got != 1 {
 		t.Fatalf("the first settings are %d", got)
 	}
 	if got := configure(2, saved.Add(time.Hour)); got != 2 {
 		t.Errorf("newer settings are left alone: %d", got)
 	}
-	now = now.Add(5 * time.Second)
+	pass(5 * time.Second)
 	if got := configure(1, saved); got != 2 {
 		t.Errorf("settings from a cache took the place of newer ones: %d", got)
 	}
-	now = now.Add(time.Minute)
+	pass(time.Minute)
 	if got := configure(3, saved.Add(time.Minute)); got != 3 {
 		t.Errorf("a save after a clock was set right has no effect: %d", got)
 	}
