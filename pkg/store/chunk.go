@@ -281,17 +281,18 @@ func (d *decoder) columns(version byte) (columns []Column, extents []extent) {
 // where there is none.
 func (c *chunk) histograms(i int) ([]*Histogram, error) {
 	values := make([]*Histogram, c.grid.n)
-	err := c.eachHistogram(i, func(row int, h *Histogram) { values[row] = h })
+	err := c.eachHistogram(i, &histogramMemory{}, func(row int, h *Histogram) { values[row] = h })
 	return values, err
 }
 
-// eachHistogram calls f with each histogram of one column, and its row.
-func (c *chunk) eachHistogram(i int, f func(row int, h *Histogram)) error {
+// eachHistogram calls f with each histogram of one column, and its row. They may be in the
+// memory.
+func (c *chunk) eachHistogram(i int, memory *histogramMemory, f func(row int, h *Histogram)) error {
 	d := &decoder{b: c.histogramData[i]}
 	if c.version < 5 {
 		d.formerHistogramColumn(c.grid.n, f)
 	} else {
-		d.histogramColumn(c.grid.n, f)
+		d.histogramColumn(c.grid.n, memory, f)
 	}
 	return d.err
 }

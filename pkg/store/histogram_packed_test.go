@@ -26,7 +26,7 @@ func unpacked(t *testing.T, b []byte, rows int) []*Histogram {
 	t.Helper()
 	values := make([]*Histogram, rows)
 	d := &decoder{b: b}
-	d.histogramColumn(rows, func(row int, h *Histogram) { values[row] = h })
+	d.histogramColumn(rows, &histogramMemory{}, func(row int, h *Histogram) { values[row] = h })
 	check(t, d.err)
 	return values
 }
@@ -131,7 +131,7 @@ func TestDamagedPackedHistogramsAreRefused(t *testing.T) {
 	whole := appendHistogramColumn(nil, []*Histogram{observed(1, 2, 3, 400), nil, bucketed(80, 3, 4, 6, 4, 5, 7, 3, 4, 2, 3, 5, 4), bucketed(-200, append(append([]uint64{90_000}, make([]uint64, 3000)...), 1)...)})
 	for n := range len(whole) - 1 {
 		d := &decoder{b: whole[:n]}
-		d.histogramColumn(4, func(int, *Histogram) {})
+		d.histogramColumn(4, &histogramMemory{}, func(int, *Histogram) {})
 		if d.err == nil {
 			t.Errorf("the first %d bytes of %d are taken for whole", n, len(whole))
 		}
@@ -146,7 +146,7 @@ func TestDamagedPackedHistogramsAreRefused(t *testing.T) {
 		"zeroes":                    {append([]byte{4}, make([]byte, 100)...), 4},
 	} {
 		d := &decoder{b: of.b}
-		if d.histogramColumn(of.rows, func(int, *Histogram) {}); d.err == nil {
+		if d.histogramColumn(of.rows, &histogramMemory{}, func(int, *Histogram) {}); d.err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -30,7 +30,7 @@ func (s *Store) Histograms(ctx context.Context, r Range, into func(Column) Colum
 }
 
 func (s *Store) readHistograms(ctx context.Context, r Range, segments []segment, into func(Column) Column) (*HistogramResult, error) {
-	merged := &groupHead{}
+	merged, memory := &groupHead{}, &histogramMemory{}
 	for _, segment := range segments {
 		parts, err := s.parts(ctx, segment)
 		if err != nil {
@@ -44,15 +44,17 @@ func (s *Store) readHistograms(ctx context.Context, r Range, segments []segment,
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			if err := p.histogramsInto(rows, segment, r); err != nil {
+			if err := p.histogramsInto(rows, memory, segment, r); err != nil {
 				return nil, fmt.Errorf("read %s: %w", segment.group, err)
 			}
 			if additive {
 				merged.mergeSteps(rows, r.Step, into)
 				rows = &groupHead{additive: true}
+				memory.giveUp()
 			}
 		}
 		merged.mergeSteps(rows, r.Step, into)
+		memory.giveUp()
 	}
 	if r.Step == 0 {
 		t := merged.between(r.From, r.To+1)
@@ -115,14 +117,14 @@ func (h *groupHead) mergeHistogram(time int64, column int, value *Histogram) {
 	h.setHistogram(time, column, value)
 }
 
-func (p part) histogramsInto(rows *groupHead, segment segment, r Range) error {
+func (p part) histogramsInto(rows *groupHead, memory *histogramMemory, segment segment, r Range) error {
 	columns, times := p.histogramColumns(), p.times()
 	for i, name := range columns {
 		if r.Columns != nil && !r.Columns(name) {
 			continue
 		}
 		column := rows.histograms.number(name)
-		err := p.histograms(i, func(row int, h *Histogram) {
+		err := p.histograms(i, memory, func(row int, h *Histogram) {
 			if times[row] >= segment.from && times[row] < segment.to {
 				rows.setHistogram(times[row], column, h)
 			}
@@ -141,10 +143,10 @@ func (p part) histogramColumns() []Column {
 	return p.table.histogramColumns
 }
 
-// histograms calls f with each histogram of one column.
-func (p part) histograms(column int, f func(row int, h *Histogram)) error {
+// histograms calls f with each histogram of one column. Those of a chunk are in the memory.
+func (p part) histograms(column int, memory *histogramMemory, f func(row int, h *Histogram)) error {
 	if p.chunk != nil {
-		return p.chunk.eachHistogram(column, f)
+		return p.chunk.eachHistogram(column, memory, f)
 	}
 	for i, h := range p.table.histograms[column] {
 		if h != nil {

@@ -8,6 +8,8 @@ type histogramSum struct {
 	one     *Histogram // while it is the only one; it is somebody else's
 	several bool
 	base    int64 // the bucket of the first place
+	from    int   // no place before it is used, and none from to on
+	to      int
 	places  [keptPlaces]uint64
 	rest    Histogram // what places do not hold
 }
@@ -28,6 +30,7 @@ func (s *histogramSum) add(h *Histogram) {
 		if len(s.one.Buckets) > 0 {
 			s.base = int64(s.one.Buckets[0].Index) - placesBelow
 		}
+		s.from = keptPlaces
 		s.put(s.one)
 		s.one = nil
 	}
@@ -42,6 +45,8 @@ func (s *histogramSum) put(h *Histogram) {
 	}
 	s.rest.Sum += h.Sum
 	s.rest.Zeros += h.Zeros
+	s.from = min(s.from, int(int64(h.Buckets[0].Index)-s.base))
+	s.to = max(s.to, int(int64(h.Buckets[n-1].Index)-s.base)+1)
 	for _, b := range h.Buckets {
 		s.places[int64(b.Index)-s.base] += b.Count
 	}
@@ -58,19 +63,21 @@ func (s *histogramSum) take() *Histogram {
 		}
 		return one
 	}
+	places := s.places[min(s.from, s.to):s.to]
 	used := 0
-	for _, n := range s.places {
+	for _, n := range places {
 		if n > 0 {
 			used++
 		}
 	}
 	sum := &Histogram{Buckets: make([]Bucket, 0, used)}
-	for i, n := range s.places {
+	for i, n := range places {
 		if n > 0 {
-			sum.Buckets = append(sum.Buckets, Bucket{Index: int32(s.base + int64(i)), Count: n})
+			sum.Buckets = append(sum.Buckets, Bucket{Index: int32(s.base + int64(s.from+i)), Count: n})
 		}
 	}
 	sum.Merge(&s.rest)
-	*s = histogramSum{}
+	clear(places)
+	s.several, s.base, s.from, s.to, s.rest = false, 0, 0, 0, Histogram{}
 	return sum
 }

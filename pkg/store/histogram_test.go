@@ -271,13 +271,13 @@ func FuzzDecodeHistograms(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, rows uint16) {
 		values := make([]*Histogram, rows)
 		d := &decoder{b: b}
-		d.histogramColumn(len(values), func(row int, h *Histogram) { values[row] = h })
+		d.histogramColumn(len(values), &histogramMemory{}, func(row int, h *Histogram) { values[row] = h })
 		if d.err != nil {
 			return
 		}
 		again := make([]*Histogram, rows)
 		d = &decoder{b: appendHistogramColumn(nil, values)}
-		d.histogramColumn(len(again), func(row int, h *Histogram) { again[row] = h })
+		d.histogramColumn(len(again), &histogramMemory{}, func(row int, h *Histogram) { again[row] = h })
 		if diff := cmp.Diff(values, again, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); d.err != nil || diff != "" {
 			t.Fatalf("%v\n%s", d.err, diff)
 		}

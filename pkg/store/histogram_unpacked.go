@@ -6,19 +6,50 @@ import "math"
 type histogramUnpacker struct {
 	bitReader
 	histogramContext
+	memory  *histogramMemory
 	buckets []Bucket // memory for those to come, so that not each histogram needs its own
 }
 
-// histogramColumn calls f with each histogram of a column of n rows. They are its own.
-func (d *decoder) histogramColumn(n int, f func(row int, h *Histogram)) {
+// histogramMemory is for histograms that are given up together, for others to be read there.
+// The zero value is ready to use.
+type histogramMemory struct {
+	histograms slabs[Histogram]
+	buckets    slabs[Bucket]
+}
+
+func (m *histogramMemory) giveUp() {
+	m.histograms.taken, m.buckets.taken = 0, 0
+}
+
+// slabs are pieces of memory of which the first ones are taken.
+type slabs[T any] struct {
+	all   [][]T
+	taken int
+}
+
+// take is a slab of n at least. What it held before is still there.
+func (s *slabs[T]) take(n int) []T {
+	if s.taken == len(s.all) {
+		s.all = append(s.all, nil)
+	}
+	if cap(s.all[s.taken]) < n {
+		s.all[s.taken] = make([]T, n)
+	}
+	s.taken++
+	return s.all[s.taken-1]
+}
+
+// histogramColumn calls f with each histogram of a column of n rows. They are its own until
+// the memory is given up.
+func (d *decoder) histogramColumn(n int, memory *histogramMemory, f func(row int, h *Histogram)) {
 	present := d.uvarint()
 	if d.err != nil || present > uint64(n) {
 		d.fail()
 		return
 	}
-	u := histogramUnpacker{bitReader: bitReader{b: d.b}}
+	u := histogramUnpacker{bitReader: bitReader{b: d.b}, memory: memory}
 	d.b = nil
-	histograms := make([]Histogram, present)
+	histograms := memory.histograms.take(int(present))[:present]
 	row := uint64(0)
 	for i := range histograms {
 		skipped := u.gamma()
@@ -37,6 +68,7 @@ func (d *decoder) histogramColumn(n int, f func(row int, h *Histogram)) {
 }
 
 func (u *histogramUnpacker) histogram(h *Histogram) {
+	*h = Histogram{}
 	if u.take(1) != 0 {
 		h.Zeros = u.gamma() + 1
 	}
@@ -58,7 +90,7 @@ func (u *histogramUnpacker) histogram(h *Histogram) {
 	}
 	u.first = int32(first)
 	if cap(u.buckets)-len(u.buckets) < int(length) {
-		u.buckets = make([]Bucket, 0, max(int(length), min(u.left()/4, 4096)))
+		u.buckets = u.memory.buckets.take(max(int(length), min(u.left()/4, 4096)))[:0]
 	}
 	begin := len(u.buckets)
 	switch {
