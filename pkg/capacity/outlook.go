@@ -154,7 +154,7 @@ func (o Outlook) until(free int64, at, now time.Time) forecast {
 	case free <= 0:
 		return forecast{reason: isFull, why: "it is full"}
 	case !g.Known:
-		return none(tooLittle, "a forecast needs %d values over %d hours, and there are %s over %s", leastPoints, int(leastSpan.Hours()), number(g.Points), span(g.Span))
+		return none(tooLittle, "a forecast needs %d values over %d hours, and there %s", leastPoints, int(leastSpan.Hours()), g.soFar())
 	case !g.Sure && g.Upper > 0 && float64(free)/g.Upper < fullMonth:
 		return none(unsure, "its growth cannot be told from its ups and downs: between %s and %s a day", signedBytes(g.Lower), signedBytes(g.Upper))
 	case !g.Sure || g.PerDay <= 0:
@@ -183,11 +183,15 @@ func (d disk) forecast(now time.Time) forecast { return d.outlook().until(d.free
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-func number(n int) string {
-	if n == 0 {
-		return "none"
+// soFar is how many values there are, behind "there".
+func (g Growth) soFar() string {
+	switch g.Points {
+	case 0:
+		return "is none"
+	case 1:
+		return "is one"
 	}
-	return fmt.Sprint(n)
+	return fmt.Sprintf("are %d over %s", g.Points, span(g.Span))
 }
 
 // span is a time for people.
