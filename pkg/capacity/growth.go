@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -12,6 +13,9 @@ import (
 // are cut out, the slope of what is left is measured with Theil and Sen's median of all slopes,
 // which a tenth of odd points does not move, and of the lumps only those count that come back
 // week after week. A single one, as after a clean-up of a satellite, says nothing of tomorrow.
+//
+// What goes on is no lump, but another pace: a node that is vetted or was enlarged fills
+// faster from one day to the next. Then what was before it says nothing of tomorrow.
 
 // point is a value at a time (milliseconds UTC).
 type point struct {
@@ -58,17 +62,29 @@ const (
 	varies = 2.6
 	// collects is how often garbage is collected, at about.
 	collects = 7 * day
+	// A lump of uploads, as of a trash that was restored, is over soon; what follows it within a
+	// day belongs to it. One of deletions may last for days, as garbage is collected piece by piece.
+	longestGain, gainsApart  = 12 * time.Hour, 24 * time.Hour
+	longestLoss, lossesApart = 3 * day, 6 * time.Hour
+	// settled is after how long another pace is taken for the one that goes on. Before that, it
+	// is one that may.
+	settled = 2 * day
+	// fromPace is the longest window that begins with the pace. A longer one is of what was.
+	fromPace = 7 * day
 )
 
 // measured is what points say of growth.
 type measured struct {
-	smooth []point // without jumps
-	jumps  []jump
+	smooth []point // without lumps
+	jumps  []jump  // of the lumps
+	// paced is since when the pace is another one than before, which lasts until now; 0: there is
+	// no such time.
+	paced int64
 	// What jumps come to in bytes a day: what they are likely to go on with, and the range.
 	rate, rateLower, rateUpper float64
 }
 
-// measure cuts the jumps out of points, which are ascending in time. Disk is how large the disk
+// measure cuts the lumps out of points, which are ascending in time. Disk is how large the disk
 // is, or what comes nearest to it.
 func measure(points []point, disk float64) measured {
 	m := measured{smooth: points}
@@ -80,7 +96,7 @@ func measure(points []point, disk float64) measured {
 	if span >= 2*day {
 		every = 3 * time.Hour
 	}
-	m.jumps = jumpsOf(thinned(points, every), disk)
+	m.jumps, m.paced = lumpsOf(jumpsOf(thinned(points, every), disk), points)
 	m.smooth = without(points, m.jumps)
 	m.rates(points[0].at, points[len(points)-1].at)
 	return m
@@ -126,6 +142,48 @@ func jumpsOf(points []point, disk float64) []jump {
 	return jumps
 }
 
+// lumpsOf are the jumps of points that are lumps. Others are another pace, which lasts until
+// now, since paced, or until which the usual one was another. One that came before and went is
+// as lumpy as the rest: that node is busy now and then.
+func lumpsOf(jumps []jump, points []point) (lumps []jump, paced int64) {
+	begin, now := points[0].at, points[len(points)-1].at
+	for _, gain := range []bool{true, false} {
+		longest, apart := longestLoss, lossesApart
+		if gain {
+			longest, apart = longestGain, gainsApart
+		}
+		for i, row := range rowsOf(jumps, gain, apart) {
+			from, to := row[0].from, row[len(row)-1].to
+			switch {
+			case between(from, to) <= longest:
+				lumps = append(lumps, row...)
+			case between(begin, from) <= apart:
+			case i == 0 && between(to, now) <= apart:
+				paced = max(paced, from)
+			default:
+				lumps = append(lumps, row...)
+			}
+		}
+	}
+	slices.SortFunc(lumps, func(a, b jump) int { return cmp.Compare(a.from, b.from) })
+	return lumps, paced
+}
+
+// rowsOf are the rows of jumps up, or down, that follow one another.
+func rowsOf(jumps []jump, up bool, apart time.Duration) (rows [][]jump) {
+	for _, j := range jumps {
+		if (j.size > 0) != up {
+			continue
+		}
+		if n := len(rows); n > 0 && between(rows[n-1][len(rows[n-1])-1].to, j.from) <= apart {
+			rows[n-1] = append(rows[n-1], j)
+			continue
+		}
+		rows = append(rows, []jump{j})
+	}
+	return rows
+}
+
 // without is points less what the jumps brought; those amid a jump are left out.
 func without(points []point, jumps []jump) []point {
 	if len(jumps) == 0 {
@@ -166,7 +224,7 @@ func (m *measured) rates(from, to int64) {
 		if weeks == 4 {
 			m.rateLower, m.rateUpper = byValue[1], byValue[2]
 		}
-		slices.SortFunc(rates, func(a, b float64) int { return compareFloats(math.Abs(a), math.Abs(b)) })
+		slices.SortFunc(rates, func(a, b float64) int { return cmp.Compare(math.Abs(a), math.Abs(b)) })
 		m.rate = rates[(weeks-1)/2]
 		m.rateLower, m.rateUpper = min(m.rateLower, m.rate), max(m.rateUpper, m.rate)
 		return
@@ -187,8 +245,16 @@ func (m measured) over(window time.Duration) Growth {
 		return Growth{}
 	}
 	end := m.smooth[len(m.smooth)-1].at
-	first := sort.Search(len(m.smooth), func(i int) bool { return between(m.smooth[i].at, end) <= window })
-	points := m.smooth[first:]
+	begin := end - window.Milliseconds()
+	since := func(begin int64) []point {
+		first := sort.Search(len(m.smooth), func(i int) bool { return m.smooth[i].at >= begin })
+		return m.smooth[first:]
+	}
+	another := m.paced > begin && window <= fromPace
+	if another && between(m.paced, end) >= settled {
+		begin, another = m.paced, false
+	}
+	points := since(begin)
 	g := Growth{Points: len(points), Span: between(points[0].at, end)}
 	if g.Points < leastPoints || g.Span < leastSpan {
 		return g
@@ -197,6 +263,10 @@ func (m measured) over(window time.Duration) Growth {
 	slope, lower, upper := theilSen(points)
 	if wider := varying(points); wider > 0 {
 		lower, upper = min(lower, slope-wider), max(upper, slope+wider)
+	}
+	if another {
+		pace, _, _ := theilSen(thinned(since(m.paced), time.Hour))
+		lower, upper = min(lower, pace), max(upper, pace)
 	}
 	g.Known = true
 	g.PerDay = slope + m.rate
@@ -270,16 +340,6 @@ func median(values []float64) float64 { return sortedMedian(slices.Sorted(slices
 func sortedMedian(sorted []float64) float64 {
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-func compareFloats(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func between(from, to int64) time.Duration { return time.Duration(to-from) * time.Millisecond }

@@ -123,6 +123,64 @@ func TestGrowthOfConstructedSeries(t *testing.T) {
 	}
 }
 
+// A node fills faster or slower from one day to the next: soon, that is the growth, and before
+// that the band has it.
+func TestAnotherPace(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after float64 // GB a day
+		begun         []float64
+		known         float64 // days after which it is the growth
+		banded        float64 // and within the band
+	}{
+		"faster":   {5, 200, []float64{0.3, 0.9, 1.9, 2.1, 3, 5, 7, 10, 14, 16, 20}, 2, 0.8},
+		"enlarged": {0, 100, []float64{0.3, 0.9, 1.9, 2.1, 3, 5, 7, 10, 14, 16, 20}, 2, 0.8},
+		"slower":   {200, 5, []float64{0.3, 1, 2.9, 3.1, 4, 5, 7, 10, 14, 16, 20}, 3, 3},
+		"deleting": {100, -100, []float64{0.3, 1, 2.9, 3.1, 4, 5, 7, 10, 14, 16, 20}, 3, 3},
+	} {
+		for _, noise := range []float64{0, 0.2} {
+			for _, age := range c.begun {
+				r := rand.New(rand.NewPCG(1, 2))
+				points := constructed(30, func(a float64) float64 {
+					value := 6*tb - gb*c.after*a
+					if a > age {
+						value = 6*tb - gb*(c.after*age+c.before*(a-age))
+					}
+					return value + r.NormFloat64()*noise*gb
+				})
+				o := outlookOf(points, 10*tb, noon)
+				says := func(what string, of Growth) {
+					t.Errorf("%s %.1f days ago, noise %.1f: %s: %.2f (%.2f to %.2f) GB a day", name, age, noise, what, of.PerDay/gb, of.Lower/gb, of.Upper/gb)
+				}
+				if near := max(2, math.Abs(c.after)/20); age > c.known && math.Abs(o.Week.PerDay/gb-c.after) > near {
+					says("it is not known", o.Week)
+				} else if age > c.known && math.Abs(o.Day.PerDay/gb-c.after) > near {
+					says("the last day does not know it", o.Day)
+				}
+				if age > c.banded && (o.Week.Upper < (c.after-2)*gb || o.Week.Lower > (c.after+2)*gb) {
+					says("it is not within the band", o.Week)
+				}
+			}
+		}
+	}
+}
+
+// A pace that comes and goes is no other one: two busy days a week.
+func TestAPaceThatComesAndGoes(t *testing.T) {
+	for end := range 7 {
+		value := 4 * tb
+		points := constructed(30, func(age float64) float64 {
+			if d := int(math.Floor(40-age)) + end; d%7 < 2 {
+				value += 140 * gb / 48
+			}
+			return value
+		})
+		g := outlookOf(points, 10*tb, noon).Week
+		if g.Upper < 39.9*gb || g.Lower > 40.1*gb || math.Abs(g.PerDay-40*gb) > 4*gb {
+			t.Errorf("ending on day %d: %.2f (%.2f to %.2f) GB a day, want 40", end, g.PerDay/gb, g.Lower/gb, g.Upper/gb)
+		}
+	}
+}
+
 // The trash rises and is emptied, and a disk is used by pieces and trash: the pieces alone count.
 func TestTrashIsNotGrowth(t *testing.T) {
 	var latest Latest

@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -360,7 +361,7 @@ func (a *answer) table(ctx context.Context) (data.Frames, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(rows, func(x, y row) int {
-		return compareFloats(share(y.used, y.allocated), share(x.used, x.allocated))
+		return cmp.Compare(share(y.used, y.allocated), share(x.used, x.allocated))
 	})
 	thresholds := a.request.Settings.Thresholds
 	if len(a.request.Watched) == 1 {
