@@ -26,7 +26,6 @@ func (s *Store) Record(batch *Batch) error {
 	if refused := len(batch.rows) - len(accepted.rows); refused > 0 {
 		s.refuse(refused, now)
 	}
-	s.lowerRollups(accepted)
 	return s.recordGivingUp(accepted, s.tooLate(accepted, oldest))
 }
 
@@ -90,6 +89,7 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 	if s.closed {
 		return ErrClosed
 	}
+	s.lowerRollups(batch)
 	s.giveUp(batch, ends)
 	s.renew(batch)
 	s.pending.append(batch)

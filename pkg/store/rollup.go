@@ -116,8 +116,14 @@ func (s *Store) keptFrom(group string, now time.Time) int64 {
 
 // rolledUpTo is the time up to which a roll-up of a group is complete.
 func (s *Store) rolledUpTo(group string, step time.Duration) int64 {
-	document, _ := s.Document(rolledUpToBegin + rollupGroup(group, step))
-	return timeIn(document)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.position(rollupGroup(group, step))
+}
+
+// position is the time up to which a roll-up is complete; the caller holds mu.
+func (s *Store) position(rollup string) int64 {
+	return timeIn(s.documents[rolledUpToBegin+rollup])
 }
 
 func putRolledUpTo(batch *Batch, group string, step time.Duration, to int64) {
@@ -126,6 +132,8 @@ func putRolledUpTo(batch *Batch, group string, step time.Duration, to int64) {
 
 // RollUp brings the roll-ups of every group up to the last step that is over.
 func (s *Store) RollUp(ctx context.Context) error {
+	s.rolling.Lock()
+	defer s.rolling.Unlock()
 	groups, err := s.groups()
 	if err != nil {
 		return err
@@ -152,7 +160,23 @@ func (s *Store) RollUp(ctx context.Context) error {
 // rollUpWindow bounds how much is rolled up, and kept in memory for it, at once.
 const rollUpWindow = 50 * 24 * time.Hour
 
+// makingRollup is what is read to roll it up just now. A row that comes for it meanwhile may
+// have been read or not.
+type makingRollup struct {
+	group     string
+	to        int64
+	overtaken bool // by such a row
+}
+
+func (s *Store) setMaking(of makingRollup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.making = of
+}
+
 func (s *Store) rollUp(ctx context.Context, group string, policy Policy, step time.Duration, from, to int64) error {
+	s.setMaking(makingRollup{group: group, to: to})
+	defer s.setMaking(makingRollup{})
 	first, ok, err := s.firstTime(ctx, group, from)
 	if err != nil {
 		return err
@@ -177,15 +201,15 @@ func (s *Store) rollUp(ctx context.Context, group string, policy Policy, step ti
 	}
 }
 
-// recordRollup records steps of a roll-up if its position is still where they begin.
-// A late row may have moved it back meanwhile: then they are made again.
+// recordRollup records steps of a roll-up if its position is still where they begin, and no
+// row came for them since they were read. Otherwise the next RollUp makes them.
 func (s *Store) recordRollup(batch *Batch, rollup string, from int64) (moved bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false, ErrClosed
 	}
-	if document := s.documents[rolledUpToBegin+rollup]; document != nil && int64(binary.BigEndian.Uint64(document)) != from {
+	if s.making.overtaken || s.position(rollup) != from {
 		return false, nil
 	}
 	s.renew(batch)
@@ -238,7 +262,8 @@ func (s *Store) rollUpInto(ctx context.Context, batch *Batch, group string, poli
 }
 
 // lowerRollups moves the roll-ups of a late row back to its step, in the batch
-// that brings the row: so it is rolled up again whatever happens in between.
+// that brings the row: so it is rolled up again whatever happens in between. The caller holds
+// mu until the row is there, so that no roll-up that lacks it can pass it.
 func (s *Store) lowerRollups(batch *Batch) {
 	lowest := map[string]int64{}
 	for _, r := range batch.rows {
@@ -250,13 +275,14 @@ func (s *Store) lowerRollups(batch *Batch) {
 		if rollupStep(group) > 0 || s.policy(group).Additive {
 			continue
 		}
-		s.mu.RLock()
+		if group == s.making.group && at < s.making.to {
+			s.making.overtaken = true
+		}
 		givenUp := s.givenUp(group)
-		s.mu.RUnlock()
 		for _, rollup := range s.policy(group).Rollups {
 			// A step of which rows are given up is not made again from what is left of them.
 			step := rollup.Step.Milliseconds()
-			if start := max(floorTo(at, step), floorTo(givenUp+step-1, step)); start < s.rolledUpTo(group, rollup.Step) {
+			if start := max(floorTo(at, step), floorTo(givenUp+step-1, step)); start < s.position(rollupGroup(group, rollup.Step)) {
 				putRolledUpTo(batch, group, rollup.Step, start)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -251,4 +252,96 @@ func BenchmarkYearOfAHundredNodes(b *testing.B) {
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// atErr is a context that calls f when it is asked for the n-th time whether it is done.
+type atErr struct {
+	context.Context
+	left *int
+	f    func()
+}
+
+func (a atErr) Err() error {
+	if *a.left--; *a.left == 0 {
+		a.f()
+	}
+	return nil
+}
+
+// A row that comes while its step is rolled up is in the roll-up, whenever it comes: with
+// this roll-up or with the next.
+func TestARowThatComesDuringARollUpIsNotMissed(t *testing.T) {
+	const polls = 11
+	for moment, more := 1, true; more; moment++ {
+		now := start.Add(time.Hour + 10*time.Second)
+		s := clockStore(t, "", &now)
+		for n := range polls {
+			record(t, s, "scores/n", start.Add(time.Duration(5*n)*time.Minute), Sample{"x", 50})
+		}
+		left := moment
+		late := func() { record(t, s, "scores/n", start.Add(59*time.Minute), Sample{"x", 10}) }
+		check(t, s.RollUp(atErr{t.Context(), &left, late}))
+		if more = left <= 0; !more {
+			if moment < 4 {
+				t.Errorf("a roll-up has only %d moments", moment)
+			}
+			break
+		}
+		check(t, s.RollUp(t.Context()))
+		hour := []segment{{group: rollupGroup("scores/n", time.Hour), from: start.UnixMilli(), to: now.UnixMilli(), rolledUp: true}}
+		for a, want := range map[Aggregate]float64{Min: 10, Max: 50, Last: 10} {
+			result, err := s.readSteps(t.Context(), Range{Group: "scores/n", From: start.UnixMilli(), To: start.UnixMilli(), Step: time.Hour.Milliseconds(), Aggregate: a}, hour)
+			check(t, err)
+			if len(result.Values) != 1 || result.Values[0][0] != want {
+				t.Errorf("a row came at moment %d: aggregate %d of its hour is %v, want %v", moment, a, result.Values, want)
+			}
+		}
+	}
+}
+
+// Rows that come late side by side, and while roll-ups are made, are all in them at the end.
+func TestLateRowsSideBySideAreRolledUp(t *testing.T) {
+	for range 100 { // because it is a matter of moments
+		lateRowsSideBySide(t)
+	}
+}
+
+func lateRowsSideBySide(t *testing.T) {
+	const hours, writers = 48, 4
+	now := start.Add(hours * time.Hour)
+	s := clockStore(t, "", &now)
+	for hour := range hours {
+		record(t, s, "scores/n", start.Add(time.Duration(hour)*time.Hour), Sample{"x", 100})
+	}
+	check(t, s.RollUp(t.Context()))
+	var late sync.WaitGroup
+	for writer := range writers {
+		late.Go(func() {
+			for hour := writer; hour < hours; hour += writers {
+				at := start.Add(time.Duration(hours-1-hour)*time.Hour + time.Minute)
+				record(t, s, "scores/n", at, Sample{"x", 10})
+			}
+		})
+	}
+	over := make(chan struct{})
+	go func() { late.Wait(); close(over) }()
+	for done := false; !done; {
+		check(t, s.RollUp(t.Context()))
+		select {
+		case <-over:
+			done = true
+		default:
+		}
+	}
+	check(t, s.RollUp(t.Context()))
+	group := rollupGroup("scores/n", time.Hour)
+	result, err := s.readSteps(t.Context(), Range{Group: "scores/n", From: start.UnixMilli(), To: now.UnixMilli() - 1, Step: time.Hour.Milliseconds(), Aggregate: Min},
+		[]segment{{group: group, from: start.UnixMilli(), to: now.UnixMilli(), rolledUp: true}})
+	check(t, err)
+	for hour, low := range result.Values[0] {
+		if low != 10 {
+			t.Fatalf("the lowest of hour %d is %v", hour, low)
+		}
+	}
+	check(t, s.Close())
 }

@@ -58,6 +58,8 @@ type Store struct {
 	lock    *flock.Flock
 	limits  atomic.Pointer[Limits]
 
+	rolling sync.Mutex // held by RollUp
+
 	writing  sync.Mutex // held by commit, seal and compaction: guards those below
 	sequence uint64     // of the last commit
 	sealed   uint64     // the last sequence that chunks contain
@@ -85,6 +87,7 @@ type Store struct {
 	stored    int64 // bytes of keys and values in memory
 	unsealed  int64 // of them, those of commits that are not sealed
 	clock     retentionClock
+	making    makingRollup
 	// sealFailed says whether the last sealing did.
 	sealFailed bool
 	status     Status
