@@ -206,3 +206,34 @@ func TestWhatCannotBeWrittenIsRefusedAtTheMemoryLimit(t *testing.T) {
 		t.Errorf("%d rows are there, want %d", got, n-refused+1)
 	}
 }
+
+// Of a document that is put again and again while the disk cannot be written, the last
+// state waits and no other.
+func TestDocumentsThatCannotBeWrittenWaitOnce(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, func(o *Options) { o.Limits = Limits{MemoryLimit: 1 << 20} })
+	s.disk = func(string) error { return syscall.ENOSPC }
+	for n := range 20_000 {
+		batch := &Batch{}
+		batch.Put("log/a", fmt.Appendf(nil, "%400d", n))
+		batch.Put("log/b", fmt.Appendf(nil, "%400d", n))
+		if n%2 == 0 {
+			batch.Delete("log/b")
+		}
+		check(t, s.Record(batch))
+		if n%500 == 0 {
+			_ = s.Flush()
+		}
+	}
+	if status := s.Status(); status.MemoryBytes > 10_000 {
+		t.Errorf("%d bytes are taken of %d", status.MemoryBytes, status.MemoryLimit)
+	}
+	s.disk = nil
+	check(t, s.Flush())
+	after := open(t, crash(t, dir))
+	for _, key := range []string{"log/a", "log/b"} {
+		if got, _ := after.Document(key); string(got) != fmt.Sprintf("%400d", 19_999) {
+			t.Errorf("%s is %q", key, got)
+		}
+	}
+}

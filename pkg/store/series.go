@@ -56,7 +56,8 @@ type row struct {
 type Batch struct {
 	rows      []batchRow
 	documents []document
-	bytes     int64 // of the rows and documents, once they wait for their commit
+	bytes     int64          // of the rows and documents, once they wait for their commit
+	waiting   map[string]int // where each document is, once they do
 }
 
 type batchRow struct {
@@ -102,30 +103,38 @@ func (b *Batch) Delete(key string) {
 // Empty says whether there is nothing to commit.
 func (b *Batch) Empty() bool { return len(b.rows) == 0 && len(b.documents) == 0 }
 
+// append adds another batch to one that waits for its commit. Of a document only the last
+// state waits: it may be put again and again before the disk can be written.
 func (b *Batch) append(other *Batch) {
 	b.rows = append(b.rows, other.rows...)
-	b.documents = append(b.documents, other.documents...)
-	bytes := other.bytes
-	if bytes == 0 {
-		bytes = other.size()
+	for _, r := range other.rows {
+		b.bytes += r.size()
 	}
-	b.bytes += bytes
+	for _, doc := range other.documents {
+		b.bytes += doc.size()
+		if at, waits := b.waiting[doc.key]; waits {
+			b.bytes -= b.documents[at].size()
+			b.documents[at] = doc
+			continue
+		}
+		if b.waiting == nil {
+			b.waiting = map[string]int{}
+		}
+		b.waiting[doc.key] = len(b.documents)
+		b.documents = append(b.documents, doc)
+	}
 }
 
-// size is what a batch takes in memory, about.
-func (b *Batch) size() int64 {
-	bytes := int64(0)
-	for _, r := range b.rows {
-		bytes += rowBytes + 24*int64(len(r.samples))
-		for _, h := range r.histograms {
-			bytes += histogramBytes + bucketBytes*int64(len(h.Histogram.Buckets))
-		}
-		for _, e := range r.events {
-			bytes += e.bytes()
-		}
+// size is what a row takes in memory, about.
+func (r batchRow) size() int64 {
+	bytes := rowBytes + 24*int64(len(r.samples))
+	for _, h := range r.histograms {
+		bytes += histogramBytes + bucketBytes*int64(len(h.Histogram.Buckets))
 	}
-	for _, doc := range b.documents {
-		bytes += itemOverhead + int64(len(doc.key)+len(doc.value))
+	for _, e := range r.events {
+		bytes += e.bytes()
 	}
 	return bytes
 }
+
+func (d document) size() int64 { return itemOverhead + int64(len(d.key)+len(d.value)) }
