@@ -324,6 +324,24 @@ func TestOnlyTheNewestDamagedCopiesAreKept(t *testing.T) {
 	}
 }
 
+// A clock that was set back names the newest copy as the oldest. It is kept nevertheless.
+func TestTheCopyJustMadeIsKeptWhateverTheClockSays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	for n := range keptCopies + 3 {
+		kept, err := keepAside(path, fmt.Append(nil, n), start.AddDate(-n, 0, 0))
+		check(t, err)
+		content, err := os.ReadFile(kept)
+		if err != nil || string(content) != fmt.Sprint(n) {
+			t.Errorf("copy %d is named %s, which is %q: %v", n, kept, content, err)
+		}
+	}
+	copies, err := filepath.Glob(path + "*")
+	check(t, err)
+	if len(copies) != keptCopies {
+		t.Errorf("%q are kept", copies)
+	}
+}
+
 // Where damage takes what is sealed and the mark that it is, the commits after it are
 // still known to be all.
 func TestALostMarkCostsNoCommits(t *testing.T) {

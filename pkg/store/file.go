@@ -253,7 +253,8 @@ func repairFile(path string, now time.Time) (kept string, state fileState, err e
 	return kept, state, err
 }
 
-// keptCopies is how many damaged originals are kept, the newest ones.
+// keptCopies is how many damaged originals are kept: the one just made, and the newest of the
+// others by their names. The one just made may have an older name, if a clock was set back.
 const keptCopies = 5
 
 func keepAside(path string, content []byte, now time.Time) (string, error) {
@@ -263,8 +264,9 @@ func keepAside(path string, content []byte, now time.Time) (string, error) {
 		return "", err
 	}
 	copies, err := filepath.Glob(path + mark + "*") // in order of their times
-	for ; len(copies) > keptCopies; copies = copies[1:] {
-		err = errors.Join(err, os.Remove(copies[0]))
+	others := slices.DeleteFunc(copies, func(name string) bool { return name == kept })
+	for ; len(others) > keptCopies-1; others = others[1:] {
+		err = errors.Join(err, os.Remove(others[0]))
 	}
 	return kept, err
 }
