@@ -21,9 +21,10 @@
 // BuntDB writes a transaction of several keys as several commands, in a map's
 // order, and checks none of them. So a commit is one key, carries a gap-free
 // sequence number and ends in a CRC32C, as documents do; a chunk has one for its head
-// and for each column. Sealing is three transactions with an fsync before and after
+// and for each column. Sealing is three steps with an fsync before and after
 // each: chunks and documents, each naming the sequence it contains; the mark that they
-// are sealed; then the commits go. Replay skips what a chunk or a document already
+// are sealed; then the commits go. A step is as many small transactions as it needs, and
+// may be cut short after any of them. Replay skips what a chunk or a document already
 // contains. Whatever moment the power fails, a commit counts once or not at all.
 //
 // # Counts that add up
@@ -34,7 +35,8 @@
 // # Who waits for whom
 //
 // Record, Read, Events and the rest hold the store's own lock for moments only, and
-// BuntDB's while a transaction changes memory and hands its bytes to the system.
+// BuntDB's while a transaction changes memory and hands its bytes to the system: those of
+// one key, or of at most 256 keys and 256 KiB.
 // Nobody but the writer waits for a disk: fsyncs go through a handle of the store's
 // own, and while a compaction swaps files, readers read a copy of the tree in memory.
 package store

@@ -126,6 +126,16 @@ func (h *groupHead) addHead(newer *groupHead) {
 	}
 }
 
+// drop takes the rows with from ≤ time < to out.
+func (h *groupHead) drop(from, to int64) {
+	first, n := sort.Search(len(h.rows), func(i int) bool { return h.rows[i].time >= from }), h.count(from, to)
+	if n == 0 {
+		return
+	}
+	h.bytes -= h.bytes * int64(n) / int64(len(h.rows))
+	h.rows = append(h.rows[:first], h.rows[first+n:]...)
+}
+
 // count is how many rows there are with from ≤ time < to.
 func (h *groupHead) count(from, to int64) int {
 	first := sort.Search(len(h.rows), func(i int) bool { return h.rows[i].time >= from })

@@ -272,7 +272,6 @@ func (s *Store) replay(l *loading) (finished []string) {
 	next := max(l.sealed, l.newest) + 1
 	first := l.sealed + 1
 	s.sealed = l.sealed
-	s.contained = l.contained
 	s.sequence = max(l.sealed, l.newest)
 	s.visible = s.sequence
 	aside := 0

@@ -84,17 +84,14 @@ func (s *Store) dropGivingUp(keys []string, ends map[string]int64) error {
 }
 
 func (s *Store) drop(keys []string) error {
-	if len(keys) == 0 {
-		return nil
+	changes := make([]keyChange, 0, len(keys))
+	for _, key := range keys {
+		changes = append(changes, keyChange{key: key, goes: true})
 	}
-	return s.update(true, func(tx *buntdb.Tx) error {
-		for _, key := range keys {
-			if _, err := tx.Delete(key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
-				return err
-			}
-		}
-		return nil
-	})
+	if err := s.changeAll(changes, func(int) {}); err != nil || len(keys) == 0 {
+		return err
+	}
+	return s.sync()
 }
 
 // merge makes one chunk of several of one window. The merged one is durable

@@ -173,6 +173,10 @@ func (s *Store) commitBatch(batch *Batch) error {
 	if batch.Empty() {
 		return nil
 	}
+	return s.writeCommit(batch)
+}
+
+func (s *Store) writeCommit(batch *Batch) error {
 	began := time.Now()
 	sequence := s.sequence + 1
 	committed := false

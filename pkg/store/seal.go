@@ -1,15 +1,17 @@
 package store
 
 import (
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/tidwall/buntdb"
 )
 
 // Seal replaces commits by chunks: first the chunks and documents, each naming
-// the sequence it contains, fsynced; then the commits go.
+// the sequence it contains, fsynced; then the commits go. All of it is in small transactions,
+// because readers wait while one is made.
 func (s *Store) Seal() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -29,8 +31,8 @@ func (s *Store) Seal() error {
 // it ends, a panic included, leaves each row either in chunks or in the heads.
 func (s *Store) sealRows() error {
 	batch := s.freeze()
-	taken := false   // whether the batch is in the care of commitBatch
-	written := false // whether chunks hold the frozen heads, whatever fails after that
+	taken := false      // whether the batch is in the care of commitBatch
+	var written []place // of which chunks hold the frozen rows, whatever fails after that
 	defer func() {
 		if !taken {
 			s.putBack(batch)
@@ -42,6 +44,13 @@ func (s *Store) sealRows() error {
 	if err := s.commitBatch(batch); err != nil {
 		return err
 	}
+	if len(s.sealing) > 0 && s.sequence == s.visible {
+		// A sealing that was cut short left rows without chunks. Theirs are to have a number that
+		// no chunk has yet: a reader tells by it which ones are new.
+		if err := s.writeCommit(&Batch{}); err != nil {
+			return err
+		}
+	}
 	s.at("committed")
 	from, to := s.sealed+1, s.sequence
 	if from > to {
@@ -52,11 +61,14 @@ func (s *Store) sealRows() error {
 	if err := s.sync(); err != nil {
 		return fmt.Errorf("write commits: %w", err)
 	}
-	deleted, err := s.writeChunks(from, to)
+	chunks, places, err := s.encodeHeads(to)
 	if err != nil {
 		return fmt.Errorf("write chunks: %w", err)
 	}
-	written = true
+	err = s.changeAll(append(chunks, s.documentChanges()...), func(made int) { written = places[:min(made, len(places))] })
+	if err != nil {
+		return fmt.Errorf("write chunks: %w", err)
+	}
 	if err := s.sync(); err != nil {
 		return fmt.Errorf("write chunks: %w", err)
 	}
@@ -64,7 +76,6 @@ func (s *Store) sealRows() error {
 	if err := s.dropCommits(from, to); err != nil {
 		return fmt.Errorf("drop sealed commits: %w", err)
 	}
-	s.forgetDeleted(deleted)
 	return nil
 }
 
@@ -79,16 +90,19 @@ func (s *Store) freeze() *Batch {
 	return batch
 }
 
-// thaw ends what freeze began: the frozen heads go if chunks hold them, or it is as if no
-// sealing had begun.
-func (s *Store) thaw(written bool) {
+// thaw ends what freeze began: the frozen rows of these places go, because chunks hold them,
+// and the others come back.
+func (s *Store) thaw(written []place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if written {
-		s.visible = s.sequence
-	} else {
-		s.unfreeze()
+	for _, in := range slices.Backward(written) { // from the end, so that few rows have to move
+		s.sealing[in.group].drop(in.window, in.end())
 	}
+	maps.DeleteFunc(s.sealing, func(_ string, head *groupHead) bool { return len(head.rows) == 0 })
+	if len(written) > 0 {
+		s.visible = s.sequence
+	}
+	s.unfreeze()
 	s.sealing = nil
 }
 
@@ -105,11 +119,8 @@ func (s *Store) unfreeze() {
 	s.heads = s.sealing
 }
 
-// writeChunks writes the frozen heads, and the documents as these commits have them.
-// It answers the keys of documents that are deleted.
-func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
-	chunks := map[string]string{}
-	var places []place
+// encodeHeads makes chunks of the frozen heads, and answers their places too, in the same order.
+func (s *Store) encodeHeads(to uint64) (chunks []keyChange, places []place, err error) {
 	for group, head := range s.sealing {
 		for at := 0; at < len(head.rows); {
 			in := s.place(group, head.rows[at].time)
@@ -117,52 +128,28 @@ func (s *Store) writeChunks(from, to uint64) (deleted []string, err error) {
 				in = in.half(head.rows[at].time)
 			}
 			t := head.between(in.window, in.end())
-			value, err := encodeReadable(max(from, s.contained[in]+1), to, t)
+			value, err := encodeReadable(s.visible+1, to, t)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", group, err)
+				return nil, nil, fmt.Errorf("%s: %w", group, err)
 			}
-			chunks[chunkKey(in, to)] = value
+			chunks = append(chunks, keyChange{key: chunkKey(in, to), value: value})
 			places = append(places, in)
 			at += len(t.times)
 		}
 	}
-	changed := map[string]string{clockKey: s.clockValue()}
+	return chunks, places, nil
+}
+
+// documentChanges are the documents as the commits have them that are sealed, and the clock.
+func (s *Store) documentChanges() []keyChange {
+	changes := []keyChange{{key: clockKey, value: s.clockValue()}}
 	for key, doc := range s.changed {
-		if doc.value == nil {
-			deleted = append(deleted, key)
-			continue
-		}
 		value := encodeDocument(doc.sequence, doc.value)
 		for _, begin := range documentCopies {
-			changed[begin+key] = value
+			changes = append(changes, keyChange{key: begin + key, value: value, goes: doc.value == nil})
 		}
 	}
-	err = s.update(false, func(tx *buntdb.Tx) error {
-		for _, values := range []map[string]string{chunks, changed} {
-			for key, value := range values {
-				if _, _, err := tx.Set(key, value, nil); err != nil {
-					return err
-				}
-			}
-		}
-		for _, key := range deleted {
-			for _, begin := range documentCopies {
-				if _, err := tx.Delete(begin + key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	// From here on chunks hold the rows, whatever fails: the heads must not come back,
-	// and the next sealing's chunks begin after these.
-	for _, in := range places {
-		s.contained[in] = to
-	}
-	return deleted, nil
+	return changes
 }
 
 // encodeReadable makes a chunk that is known to be readable: what it stands for goes.
@@ -187,34 +174,23 @@ func (s *Store) dropCommits(from, to uint64) error {
 		return err
 	}
 	s.at("marked as sealed")
-	err = s.update(true, func(tx *buntdb.Tx) error {
-		for sequence := from; sequence <= to; sequence++ {
-			if _, err := tx.Delete(commitKey(sequence)); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	commits := make([]string, 0, to-from+1)
+	for sequence := from; sequence <= to; sequence++ {
+		commits = append(commits, commitKey(sequence))
+	}
+	if err := s.drop(commits); err != nil {
 		return err
 	}
 	s.sealed = to
-	clear(s.contained)
-	clear(s.changed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stored -= s.unsealed
 	s.unsealed = 0
-	return nil
-}
-
-// forgetDeleted forgets documents whose deletion is sealed.
-func (s *Store) forgetDeleted(keys []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, key := range keys {
-		if s.documents[key] == nil {
+	for key, doc := range s.changed {
+		if doc.value == nil && s.documents[key] == nil {
 			delete(s.documents, key)
 		}
 	}
+	clear(s.changed)
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -211,5 +212,138 @@ func TestASealingWaitsForTheDiskBetweenItsSteps(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"write", "sync", "(given up)", "write", "sync"}, rest); diff != "" {
 		t.Errorf("dropping what is past its time (-want +got)\n%s", diff)
+	}
+}
+
+// transactions answers what is written to a file while f runs, transaction by transaction.
+func transactions(t *testing.T, dir string, s *Store, f func()) (all [][]byte) {
+	t.Helper()
+	at := fileSize(t, dir)
+	written := func() {
+		if file := fileOf(t, dir); len(file) > at {
+			all, at = append(all, file[at:]), len(file)
+		}
+	}
+	s.disk = func(use string) error {
+		if use == "write" {
+			written()
+		}
+		return nil
+	}
+	f()
+	s.disk = nil
+	written()
+	return all
+}
+
+// Readers wait while a transaction is made and written: whatever a sealing has to write and
+// to drop, none of its transactions is large.
+func TestASealingIsManySmallTransactions(t *testing.T) {
+	dir := t.TempDir()
+	now := start
+	s := clockStore(t, dir, &now)
+	for n := range 2 * transactionKeys {
+		batch := &Batch{}
+		batch.Add(fmt.Sprintf("scores/%d", n), now.UnixMilli(), Sample{"x", float64(n)})
+		if n < 100 {
+			batch.Put(fmt.Sprintf("document/%d", n), make([]byte, 8<<10))
+		}
+		check(t, s.Record(batch))
+		check(t, s.Flush())
+	}
+	all := transactions(t, dir, s, func() { check(t, s.Seal()) })
+	now = now.AddDate(0, 0, 60) // all chunks are past their time, once a roll-up has them
+	check(t, s.RollUp(t.Context()))
+	for range 2 { // a clock that leapt is believed the second time
+		all = append(all, transactions(t, dir, s, func() { check(t, s.Seal()) })...)
+	}
+	sets, deletions := 0, 0
+	for _, transaction := range all {
+		ends, keys := commands(t, transaction)
+		if keys[0] == commitKey(s.sequence) {
+			continue // a commit is one key whatever it holds
+		}
+		if most := transactionBytes + 10<<10; len(keys) > transactionKeys || len(transaction) > most {
+			t.Errorf("a transaction has %d changes and %d bytes, from %s on", len(keys), len(transaction), keys[0])
+		}
+		for i, end := range ends {
+			begin := 0
+			if i > 0 {
+				begin = ends[i-1]
+			}
+			if bytes.HasPrefix(transaction[begin:end], []byte(deleteCommand)) {
+				deletions++
+			} else {
+				sets++
+			}
+		}
+	}
+	if sets < 2*transactionKeys+200 || deletions < 4*transactionKeys {
+		t.Errorf("the sealings made %d keys and dropped %d", sets, deletions)
+	}
+}
+
+// A sealing of several transactions that fails after some of them leaves each row either in a
+// chunk or in memory, for readers of any moment, for the next sealing and after a crash.
+func TestASealingThatIsCutShortLosesNothing(t *testing.T) {
+	const groups = transactionKeys
+	for failing := 1; ; failing++ {
+		dir := t.TempDir()
+		now := start
+		s := countingStore(t, dir, &now)
+		model := counts{}
+		for n := range 3 {
+			count(t, s, model, now.Add(-time.Duration(n)*3*time.Hour), 1)
+		}
+		others := &Batch{}
+		for n := range groups {
+			others.Add(fmt.Sprintf("traffic/other-%d", n), now.UnixMilli(), Sample{"uploads", 1})
+			others.Put(fmt.Sprintf("document/%d", n), []byte("there"))
+		}
+		check(t, s.Record(others))
+		check(t, s.Flush())
+		whole := func(s *Store, when string) {
+			t.Helper()
+			when = fmt.Sprintf("transaction %d failed: %s", failing, when)
+			wholeTiers(t, s, model, now, when)
+			for n := range groups {
+				r := Range{Group: fmt.Sprintf("traffic/other-%d", n), From: now.Add(-time.Hour).UnixMilli(), To: now.UnixMilli(), Step: 60_000, Aggregate: Sum}
+				result, err := s.Read(t.Context(), r)
+				check(t, err)
+				if len(result.Columns) != 1 || result.Values[0][60] != 1 {
+					t.Fatalf("%s: %s is %v", when, r.Group, result.Values)
+				}
+			}
+		}
+		uses := 0
+		s.disk = func(use string) error {
+			if use == "write" {
+				if uses++; uses == failing {
+					return fmt.Errorf("transaction %d: %w", uses, syscall.ENOSPC)
+				}
+			}
+			return nil
+		}
+		err := s.Seal()
+		s.disk = nil
+		if err == nil {
+			if failing < 5 {
+				t.Errorf("a sealing is %d transactions", failing-1)
+			}
+			return
+		}
+		whole(s, "read at once")
+		after := countingStore(t, crash(t, dir), &now)
+		whole(after, "killed")
+		for _, s := range []*Store{s, after} {
+			s.step = func(step string) { whole(s, "sealed again, "+step) }
+			check(t, s.Seal())
+			s.step = nil
+			record(t, s, "a", now, Sample{"x", 1}) // so that there is something to seal
+			check(t, s.Seal())
+			whole(s, "sealed")
+			check(t, s.Close())
+		}
+		whole(countingStore(t, dir, &now), "opened")
 	}
 }

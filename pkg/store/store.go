@@ -64,9 +64,6 @@ type Store struct {
 	sequence uint64     // of the last commit
 	sealed   uint64     // the last sequence that chunks contain
 	sealedAt time.Time
-	// contained is, for each place, the last sequence that its chunks contain: a
-	// sealing that a crash cut short leaves some places ahead of sealed.
-	contained map[place]uint64
 	// changed are the documents of commits that are not sealed, as the last of these has
 	// them: whoever puts them again meanwhile brings rows that are not to be sealed yet.
 	changed map[string]committedDocument
@@ -152,7 +149,6 @@ func Open(options Options) (*Store, error) {
 		changed:   map[string]committedDocument{},
 		pending:   &Batch{},
 		sealedAt:  options.Now(),
-		contained: map[place]uint64{},
 		limitsSet: make(chan struct{}, 1),
 		stopped:   make(chan struct{}),
 	}
@@ -311,6 +307,58 @@ func (s *Store) update(durable bool, f func(tx *buntdb.Tx) error) error {
 	s.unsynced = true
 	if durable {
 		return s.sync()
+	}
+	return nil
+}
+
+// keyChange is what becomes of a key: it gets a value, or goes.
+type keyChange struct {
+	key, value string
+	goes       bool
+}
+
+func (c keyChange) apply(tx *buntdb.Tx) error {
+	if !c.goes {
+		_, _, err := tx.Set(c.key, c.value, nil)
+		return err
+	}
+	if _, err := tx.Delete(c.key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// Readers wait while a transaction is made and handed to the system. One of several changes
+// is within these bounds.
+const (
+	transactionKeys  = 256
+	transactionBytes = 256 << 10 // of keys and values
+)
+
+// changeAll makes changes in as many transactions as are needed for readers to wait for none
+// of them long. made is told after each how many changes are made so far: the next may fail.
+func (s *Store) changeAll(changes []keyChange, made func(n int)) error {
+	for first := 0; first < len(changes); {
+		next, bytes := first, 0
+		for ; next < len(changes) && next-first < transactionKeys; next++ {
+			bytes += len(changes[next].key) + len(changes[next].value)
+			if bytes > transactionBytes && next > first {
+				break
+			}
+		}
+		err := s.update(false, func(tx *buntdb.Tx) error {
+			for _, c := range changes[first:next] {
+				if err := c.apply(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		made(next)
+		first = next
 	}
 	return nil
 }
