@@ -165,12 +165,18 @@ const nearLimit = 0.8
 func checkLimits(status store.Status) []Check {
 	var checks []Check
 	taken := fmt.Sprintf("the history takes %d of the %d MiB that it may take in memory", status.MemoryBytes>>20, status.MemoryLimit>>20)
-	const raise = "raise memoryLimitMiB, or keep values as polled for fewer days (retention.rawDays)"
-	switch {
-	case status.Shed > 0:
-		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%s; %d of its oldest blocks of values as polled were dropped since the start, their hours and days are kept", taken, status.Shed), Mend: raise})
-	case status.MemoryLimit > 0 && float64(status.MemoryBytes) >= nearLimit*float64(status.MemoryLimit):
-		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: taken + "; past that the oldest values as polled are dropped", Mend: raise})
+	const (
+		raise     = "raise memoryLimitMiB, or keep values as polled for fewer days (retention.rawDays)"
+		raiseMore = "raise memoryLimitMiB; what went is in an earlier backup only"
+	)
+	if status.Shed > 0 {
+		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%s; %d of its oldest blocks of values as polled and counted were dropped since the start, their hours and days are kept", taken, status.Shed), Mend: raise})
+	}
+	if status.ShedSpared > 0 {
+		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%s; %d of its oldest blocks of events, hours and days were dropped since the start, because nothing else was left to drop: that history is gone", taken, status.ShedSpared), Mend: raiseMore})
+	}
+	if near := status.MemoryLimit > 0 && float64(status.MemoryBytes) >= nearLimit*float64(status.MemoryLimit); near && status.Shed+status.ShedSpared == 0 {
+		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: taken + "; past that the oldest values as polled and counted are dropped", Mend: raise})
 	}
 	if status.UnwrittenRows > 0 {
 		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%d rows were refused since the start, because the file could not be written and what waited for that filled the memory", status.UnwrittenRows), Mend: "keep space free on the disk; logs are read once more from where they were, polls of that time are missing"})

@@ -22,7 +22,7 @@ func itemSize(key, value string) int64 { return int64(len(key) + len(value) + it
 // Of the memory limit, rows that are not sealed may take a part before they are sealed out of
 // turn, and another one before no more are taken. The oldest rows as recorded go once all
 // passes the limit, until shedTo of it is taken: roll-ups, documents and recent rows are what
-// an operator needs. Should that not do, the oldest events and roll-ups go, too.
+// an operator needs. Should that not do, the oldest events, roll-ups and rows without any go, too.
 const (
 	shedTo       = 0.8
 	sealAbove    = 1.0 / 8
@@ -99,7 +99,7 @@ func (s *Store) sheddable(in place, now int64) (may, spared bool) {
 		return false, false
 	}
 	policy := s.policy(in.group)
-	if in.group == eventsGroup || rollupStep(in.group) > 0 {
+	if in.group == eventsGroup || rollupStep(in.group) > 0 || len(policy.Rollups) == 0 {
 		return true, true
 	}
 	if !policy.Additive {
@@ -194,7 +194,8 @@ func (s *Store) shed(all []sizedChunk, total, limit int64) error {
 	s.mu.Lock()
 	s.stored -= freed
 	s.status.Chunks -= len(shed)
-	s.status.Shed += len(shed)
+	s.status.Shed += len(shed) - spared
+	s.status.ShedSpared += spared
 	s.mu.Unlock()
 	s.tellShed(len(shed)-spared, spared, total, limit)
 	return nil
@@ -207,7 +208,7 @@ func (s *Store) tellShed(rows, spared int, total, limit int64) {
 		s.options.Report(fmt.Sprintf("the store %s passed its memory limit of %.1f MiB: the %d oldest chunks of rows as recorded were dropped, roll-ups stay; raise the limit to keep more", s.path, mib, rows))
 	}
 	if spared > 0 {
-		s.options.Report(fmt.Sprintf("the store %s passed its memory limit of %.1f MiB, and there were no more rows as recorded to drop: the %d oldest chunks of events and roll-ups were dropped; raise the limit to keep more", s.path, mib, spared))
+		s.options.Report(fmt.Sprintf("the store %s passed its memory limit of %.1f MiB, and there were no more rows with roll-ups to drop: the %d oldest chunks of events, of roll-ups and of rows without any were dropped; raise the limit to keep more", s.path, mib, spared))
 	}
 	now := s.options.Now()
 	if total <= limit || now.Sub(s.tightReported) < refusalPause && !now.Before(s.tightReported) {

@@ -152,8 +152,8 @@ func TestEventsAndRollUpsGoLast(t *testing.T) {
 	s.SetLimits(Limits{Policies: tiered, MemoryLimit: limit})
 	check(t, s.Seal())
 	status := s.Status()
-	if status.MemoryBytes > limit || status.Shed == 0 || !strings.Contains(told[len(told)-1], "events and roll-ups") {
-		t.Errorf("%d of %d bytes are taken, %d chunks were shed, told %q", status.MemoryBytes, limit, status.Shed, told)
+	if status.MemoryBytes > limit || status.ShedSpared == 0 || !strings.Contains(told[len(told)-1], "events, of roll-ups") {
+		t.Errorf("%d of %d bytes are taken, %d chunks were shed, told %q", status.MemoryBytes, limit, status.ShedSpared, told)
 	}
 	events, err := s.Events(t.Context(), 0, forever, "")
 	check(t, err)
@@ -235,5 +235,41 @@ func TestDocumentsThatCannotBeWrittenWaitOnce(t *testing.T) {
 		if got, _ := after.Document(key); string(got) != fmt.Sprintf("%400d", 19_999) {
 			t.Errorf("%s is %q", key, got)
 		}
+	}
+}
+
+// Rows of which there are no roll-ups go after those of which there are, and are counted apart.
+func TestRowsWithoutRollUpsGoAfterThoseWithThem(t *testing.T) {
+	now := start
+	s := open(t, t.TempDir(), func(o *Options) {
+		o.Limits = Limits{Policies: tiered}
+		o.Now = func() time.Time { return now }
+	})
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 6 {
+		now = start.AddDate(0, 0, 5*n)
+		for k := range 100 {
+			at := now.Add(-time.Duration(k) * time.Minute)
+			record(t, s, "scores/n", at, Sample{"x", random.Float64()})
+			record(t, s, "daily/n", at, Sample{"x", random.Float64()})
+		}
+		check(t, s.RollUp(t.Context()))
+		check(t, s.Seal())
+	}
+	before := len(content(t, s, "daily/n")["x"])
+	shed := func(limit int64) Status {
+		s.SetLimits(Limits{Policies: tiered, MemoryLimit: limit})
+		check(t, s.Seal())
+		s.SetLimits(Limits{Policies: tiered})
+		return s.Status()
+	}
+	status := shed(s.Status().MemoryBytes - recordedBytes(t, s)/4)
+	if status.Shed == 0 || status.ShedSpared > 0 || len(content(t, s, "daily/n")["x"]) != before {
+		t.Errorf("%d chunks were shed and %d of the spared ones, %d of %d rows without roll-ups are left", status.Shed, status.ShedSpared, len(content(t, s, "daily/n")["x"]), before)
+	}
+	rows := status.Shed
+	status = shed(1)
+	if status.ShedSpared == 0 || status.Shed < rows || len(content(t, s, "daily/n")["x"]) == before {
+		t.Errorf("%d chunks were shed and %d of the spared ones", status.Shed, status.ShedSpared)
 	}
 }

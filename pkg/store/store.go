@@ -125,7 +125,8 @@ type Status struct {
 	Chunks                        int   // as of the opening or the last sealing
 	MemoryBytes                   int64 // of everything that the store holds in memory, about
 	MemoryLimit                   int64
-	Shed                          int           // chunks that went before their time to stay within the limit
+	Shed                          int           // chunks of rows as recorded that went to stay within the limit; their roll-ups stay
+	ShedSpared                    int           // and others, which went last: of events, roll-ups and rows without any
 	CommitTime                    time.Duration // spent in commits, since the store was opened
 	Compactions                   int
 	CompactTime                   time.Duration

@@ -317,7 +317,7 @@ export function RetentionSection(props: SectionProps) {
         <NumberSetting
           id={`${id}-memory`}
           label="Memory for the history"
-          description="Past it the oldest values as polled are dropped, and the checks say so. Hours and days stay."
+          description="Past it the oldest values as polled are dropped, and the checks say so. Hours and days go last."
           unit="MiB"
           value={jsonData.memoryLimitMiB}
           bounds={MEMORY_LIMIT}
