@@ -87,6 +87,9 @@ func TestWhichFailuresCount(t *testing.T) {
 		{failed("P", us1, "GET_AUDIT", "piecestore: requested more data than available, requesting=256 available=0"), true},
 		{failed("P", us1, "GET_AUDIT", "pieceexpirationdb: database is locked"), true},
 		{failed("P", us1, "GET_AUDIT", "something that nobody has seen yet"), true},
+		{failed("P", us1, "GET_AUDIT", "read /mnt/nfs/x.sj1: connection timed out"), true},
+		{failed("P", us1, "GET_AUDIT", "read Z:\\x.sj1: The network connection was aborted by the local system."), true},
+		{failed("P", us1, "GET_AUDIT", "read /mnt/blobs/x.sj1: use of closed file"), true},
 		{failed("P", us1, "GET_REPAIR", "hashstore: file does not exist"), true},
 		{strings.Replace(failed("P", us1, "GET_AUDIT", ""), ", \"error\": \"\"", "", 1), true},
 

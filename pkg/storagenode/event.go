@@ -149,7 +149,7 @@ type Cause uint8
 // The causes.
 const (
 	NoCause      Cause = iota
-	ClientLeft         // broken pipe, connection reset, use of closed connection, context canceled
+	ClientLeft         // broken pipe, connection reset, use of closed connection, context canceled; not of a file
 	PieceMissing       // does not exist, no such file
 	StorageError       // input/output error, permission denied, EOF, more data than available, database locked, …
 	OtherCause

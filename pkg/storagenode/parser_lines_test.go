@@ -2,6 +2,7 @@ package storagenode_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -318,6 +319,39 @@ func TestCausesOfLongErrors(t *testing.T) {
 		event := parsed(t, "2026-11-22T22:23:07Z\tERROR\tpiecestore\tdownload failed\t"+`{"error": "`+text+`"}`)
 		if event.Cause != want || string(event.Reason) != text {
 			t.Errorf("%.40q…: %v, want %v", text, event.Cause, want)
+		}
+	}
+}
+
+// A disk on a network fails in words that a connection has, too. It is told by the path, or by what
+// no disk says.
+func TestCausesOfNetworkDisks(t *testing.T) {
+	for text, want := range map[string]storagenode.Cause{
+		"read /mnt/nfs/x.sj1: connection timed out":                                       storagenode.StorageError,
+		"hashstore: read /mnt/s0/log: connection timed out":                               storagenode.StorageError,
+		"pieces error: open /mnt/nfs/x.sj1: connection reset by peer":                     storagenode.StorageError,
+		"read /mnt/fuse/x.sj1: broken pipe":                                               storagenode.StorageError,
+		"read /mnt/blobs/x: use of closed file":                                           storagenode.StorageError,
+		"hashstore: use of closed file":                                                   storagenode.StorageError,
+		`read Z:\storj\x.sj1: The network connection was aborted by the local system.`:    storagenode.StorageError,
+		`read \\nas\storj\x.sj1: The network connection was aborted by the local system.`: storagenode.StorageError,
+		"open /mnt/nfs/x.sj1: no such file or directory":                                  storagenode.PieceMissing,
+		"connection timed out":                                                            storagenode.OtherCause,
+
+		"read tcp 10.0.0.1:28967->10.0.0.9:1: read: connection timed out":                                                            storagenode.ClientLeft,
+		"manager closed: closed: read tcp [::1]:28967->[fe80::1]:1: read: connection reset by peer":                                  storagenode.ClientLeft,
+		"write tcp 10.0.0.1:28967->10.0.0.9:1: use of closed network connection":                                                     storagenode.ClientLeft,
+		"write tcp 10.0.0.1:28967->10.0.0.9:1: wsasend: An established connection was aborted by the software in your host machine.": storagenode.ClientLeft,
+		"filestore error: failed to walk: context canceled":                                                                          storagenode.ClientLeft,
+		"write udp 10.0.0.1:28967->10.0.0.9:1: connection timed out":                                                                 storagenode.ClientLeft,
+	} {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		event := parsed(t, "2026-11-22T22:23:07Z\tERROR\tpiecestore\tdownload failed\t"+`{"error": `+string(quoted)+`}`)
+		if event.Cause != want {
+			t.Errorf("%s: %v, want %v", text, event.Cause, want)
 		}
 	}
 }

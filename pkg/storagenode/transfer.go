@@ -154,9 +154,15 @@ const maxErrorText = 2 << 10
 // The words that tell why a transfer failed, as Linux, Windows and Go write them.
 var (
 	missingWords = words("does not exist", "no such file", "cannot find the file", "cannot find the path")
-	clientWords  = words(
+	// fileWords are of the node's own files. They come before the client's: a disk on a network
+	// times out, resets and breaks off in the same words as a connection, but at a path.
+	fileWords = words(
+		"read /", "open /", "stat /", "seek /", "write /", `:\`, ` \\`, "use of closed file",
+	)
+	// A client's connection that times out or is aborted is known by "tcp" or "udp": a disk's is not.
+	clientWords = words(
 		"broken pipe", "connection reset", "use of closed", "context canceled", "closed by peer", "stream closed", "manager closed",
-		" tcp ", " udp ", "forcibly closed", "connection was aborted", "connection timed out",
+		" tcp ", " udp ", "forcibly closed",
 	)
 	storageWords = words(
 		"input/output error", "permission denied", "Access is denied", "EOF", "more data than available", "database", "disk", "no space left",
@@ -196,6 +202,8 @@ func causeOf(text []byte, upload bool) Cause {
 		return NoCause
 	case contains(missingWords):
 		return PieceMissing
+	case contains(fileWords):
+		return StorageError
 	case contains(clientWords), upload && bytes.Contains(text, []byte("EOF")):
 		return ClientLeft
 	case contains(storageWords):
