@@ -86,21 +86,16 @@ type Finding struct {
 	// Since is when it began, where the judge knows better than that it holds now.
 	Since time.Time
 	// Last is when it last happened, of an Event condition that can happen again while it
-	// is raised. What an Editor cleared is raised again by what happened after that: by
-	// a Last, or where there is none a Since, that is later.
+	// is raised. What an Editor cleared is raised again by a later one, or by a higher number
+	// where the Value is one of things (its Unit is "short").
 	Last time.Time
 	// Covers are the histories of the nodes that cannot be reached, by this finding: what
 	// needs these nodes is not raised beside it.
 	Covers []string
 }
 
-// happened is when the newest of what was found happened; zero: not known.
-func (f Finding) happened() time.Time {
-	if f.Last.After(f.Since) {
-		return f.Last
-	}
-	return f.Since
-}
+// ofCounts is the Unit of a Value that says how many.
+const ofCounts = "short"
 
 // Unseen is a condition that nobody can judge at a node now.
 type Unseen struct {

@@ -38,7 +38,8 @@ type State struct {
 	// Below is, for each severity up to its own, since when what is found is less
 	// grave. It says what "last seen" would, and stays the same while nothing happens.
 	Below map[Severity]time.Time `json:"below,omitempty"`
-	// Dismissed is when an Editor cleared it, and DismissedAs how grave it was.
+	// Dismissed is when an Editor cleared it, and DismissedAs how grave it was. Its Value and Last
+	// are then those that were cleared.
 	Dismissed   time.Time `json:"dismissed,omitzero"`
 	DismissedAs Severity  `json:"dismissedAs,omitempty"`
 	// Covers are the histories of the nodes that it says cannot be reached.

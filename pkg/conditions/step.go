@@ -214,16 +214,19 @@ func setBelow(state *State, severity Severity, now time.Time) {
 	state.Below[severity] = now
 }
 
-// isNews says whether something happened since an Editor cleared a condition.
+// isNews says whether something happened that was not known yet when an Editor cleared a
+// condition: what was known then is in the state. Our time of that is not compared with: lines
+// come late, and their times are of the node's clock.
 func isNews(state State, found Finding) bool {
-	if found.Severity > state.DismissedAs {
+	switch {
+	case found.Severity > state.DismissedAs:
 		return true
+	case found.Last.IsZero():
+		_, wasGone := state.Below[Info]
+		return wasGone
 	}
-	if happened := found.happened(); !happened.IsZero() {
-		return happened.After(state.Dismissed)
-	}
-	_, wasGone := state.Below[Info]
-	return wasGone
+	oneMore := found.Unit == ofCounts && finite(found.Value) > state.Value
+	return oneMore || found.Last.After(state.Last)
 }
 
 // leaveGravest clears, of the conditions that are about one score of one satellite, all but

@@ -243,6 +243,36 @@ var stories = []struct {
 		{does: func(w *world) { w.findEvent(warning, noon.Add(-time.Minute), w.now) },
 			told: []string{"13:03 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
 	}},
+	// The times of lines are the node's: they come late, and its clock may be wrong.
+	{"cleared by hand, then heard of late", []moment{
+		{does: func(w *world) { w.findEvent(warning, noon, noon) }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+		{does: func(w *world) { w.clear("A", "us1", "audit_failed") }, told: []string{"12:01 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok}},
+		{does: func(w *world) { w.findEvent(warning, noon, noon.Add(50*time.Second)) },
+			told: []string{"12:03 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+	}},
+	{"cleared by hand at a node whose clock is an hour behind", []moment{
+		{does: func(w *world) { w.findEvent(warning, noon.Add(-time.Hour), noon.Add(-time.Hour)) }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+		{does: func(w *world) { w.clear("A", "us1", "audit_failed") }, told: []string{"12:01 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok}},
+		{does: func(w *world) { w.findEvent(warning, noon.Add(-time.Hour), noon.Add(-59*time.Minute)) },
+			told: []string{"12:03 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+	}},
+	{"cleared by hand at a node whose clock is an hour ahead", []moment{
+		{does: func(w *world) { w.findEvent(warning, noon.Add(time.Hour), noon.Add(time.Hour)) }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+		{does: func(w *world) { w.clear("A", "us1", "audit_failed") }, told: []string{"12:01 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok}},
+		{is: severities{"audit_failed@A/us1": ok}},
+		{does: func(w *world) { w.findEvent(warning, noon.Add(time.Hour), noon.Add(61*time.Minute)) },
+			told: []string{"12:04 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+	}},
+	{"cleared by hand, then one more of the same time", []moment{
+		{does: func(w *world) { w.findMeasured(1, "short") }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+		{does: func(w *world) { w.clear("A", "us1", "audit_failed") }, told: []string{"12:01 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok}},
+		{does: func(w *world) { w.findMeasured(2, "short") }, told: []string{"12:03 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+	}},
+	{"cleared by hand, and the same takes longer", []moment{
+		{does: func(w *world) { w.findMeasured(120, "s") }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
+		{does: func(w *world) { w.clear("A", "us1", "audit_failed") }, told: []string{"12:01 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok}},
+		{does: func(w *world) { w.findMeasured(200, "s") }, is: severities{"audit_failed@A/us1": ok}},
+	}},
 	{"cleared by hand, then worse", []moment{
 		{does: func(w *world) { w.findEvent(warning, noon, time.Time{}) }, told: []string{"12:01 raised warning audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": warning}},
 		{does: func(w *world) { w.clear("hA", us1, "audit_failed") }, told: []string{"12:01 cleared ok audit_failed@A/us1"}, is: severities{"audit_failed@A/us1": ok}},
@@ -299,6 +329,13 @@ func finds(findings ...conditions.Finding) func(*world) {
 func (w *world) findEvent(severity conditions.Severity, since, last time.Time) {
 	f := found("audit_failed", severity, "A", us1)
 	f.Since, f.Last = since, last
+	w.find(f)
+}
+
+// findMeasured finds what happened at noon, with a number.
+func (w *world) findMeasured(value float64, unit string) {
+	f := found("audit_failed", conditions.Warning, "A", us1)
+	f.Since, f.Last, f.Value, f.Unit = noon, noon, value, unit
 	w.find(f)
 }
 
