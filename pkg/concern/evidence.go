@@ -54,13 +54,13 @@ func (e Evidence) Blind(kind LineKind, now time.Time) (why, mend string) {
 	case !e.Sees(AnyLine, now):
 		return fmt.Sprintf("the log has had no line since %s", e.Last[AnyLine].UTC().Format("2006-01-02 15:04 UTC")), "check that the node runs and writes to this log"
 	case e.Level > storagenode.Info:
-		return fmt.Sprintf("the log has no line below %s", e.Level), "set log.level: info in the node's config.yaml and restart it"
+		return fmt.Sprintf("the log has no line below %s", e.Level), "set log.level: info in the node's config.yaml and restart the node"
 	case kind == StartLines:
-		return "the log does not say when a transfer begins", "set log.level: debug in the node's config.yaml, or log.custom-level: piecestore=DEBUG, and restart it"
+		return "the log does not say when a transfer begins", "set log.level: debug in the node's config.yaml, or log.custom-level: piecestore=DEBUG, and restart the node"
 	case (kind == TransferLines || kind == AuditLines) && e.Last[TransferLines].IsZero() && now.Sub(e.Since) < firstTransfer:
 		return fmt.Sprintf("no transfer is in the log yet, which begins at %s", e.Since.UTC().Format("15:04 UTC")), "wait for the first one"
 	case kind == TransferLines, kind == AuditLines && !e.Sees(TransferLines, now):
-		return "no transfer is in the log of the last 24 hours", "remove log.custom-level from the node's config.yaml and restart it; a node without any traffic shows this too"
+		return "no transfer is in the log of the last 24 hours", "remove log.custom-level from the node's config.yaml and restart the node; a node without any traffic shows this too"
 	}
 	return "", ""
 }

@@ -253,7 +253,7 @@ func notices(request concern.Request) []data.Notice {
 		hidden := "events and errors"
 		if least := leastLevel(request.Query.QueryType); why == "" && node.Evidence.Level > least {
 			why = fmt.Sprintf("the log has no line below %s", node.Evidence.Level)
-			mend = "set log.level: info in the node's config.yaml and restart it"
+			mend = "set log.level: info in the node's config.yaml and restart the node"
 			hidden = "those of lower levels"
 		}
 		if why == "" {

@@ -265,7 +265,7 @@ func TestTableOfNodes(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		"A|1|3|seconds||",
-		"unset|–|–||the log does not say when a transfer begins; set log.level: debug in the node's config.yaml, or log.custom-level: piecestore=DEBUG, and restart it; or set debug.addr there, and give its address as the node's debug port in the data source's settings|",
+		"unset|–|–||the log does not say when a transfer begins; set log.level: debug in the node's config.yaml, or log.custom-level: piecestore=DEBUG, and restart the node; or set debug.addr there, and give its address as the node's debug port in the data source's settings|",
 		"idle|–|–||no such transfer succeeded in this time|",
 	}, rows); diff != "" {
 		t.Error(diff)

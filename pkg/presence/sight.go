@@ -72,7 +72,7 @@ func (s *subject) judgeBlind(b *bench) (*conditions.Finding, string) {
 		if s.hasAPI() && !alive {
 			return nil, "the log has no line yet, and the node was in no contact"
 		}
-		return s.notWatched(0, fmt.Sprintf("its log %s has had no line for %s. %s See whether the node writes to this log, and set log.level: info in its config.yaml and restart it.", s.Log, lasting(s.now.Sub(began)), lost)), ""
+		return s.notWatched(0, fmt.Sprintf("its log %s has had no line for %s. %s See whether the node writes to this log, and set log.level: info in its config.yaml and restart the node.", s.Log, lasting(s.now.Sub(began)), lost)), ""
 	case s.now.Sub(line) > concern.EvidencePeriod:
 		if silent, _ := s.judgeSilence(b); silent != nil {
 			return nil, "the log is silent" // which says it already
@@ -93,7 +93,7 @@ func (s *subject) judgeLevel(lost string) (*conditions.Finding, string) {
 	if s.now.Sub(e.Since) < levelShown {
 		return nil, fmt.Sprintf("the log has no line below %s yet", e.Level)
 	}
-	const mend = " Set log.level: info in the node's config.yaml and restart it."
+	const mend = " Set log.level: info in the node's config.yaml and restart the node."
 	if e.Level > storagenode.Error {
 		return s.notWatched(0, fmt.Sprintf("its log has no line below %s. %s%s", e.Level, lost, mend)), ""
 	}
@@ -141,7 +141,7 @@ func (s *subject) judgeSilence(b *bench) (*conditions.Finding, string) {
 	}
 	line := s.lastLine()
 	if line.IsZero() || s.heard.LastInfo.IsZero() || line.Sub(s.heard.LastInfo) > concern.EvidencePeriod {
-		return nil, "the log has no line of INFO, so that silence says nothing: set log.level: info in the node's config.yaml and restart it"
+		return nil, "the log has no line of INFO, so that silence says nothing: set log.level: info in the node's config.yaml and restart the node"
 	}
 	gap := s.heard.longestGap()
 	limit := max(s.Thresholds.LogSilent, silentGaps*gap)

@@ -323,7 +323,7 @@ func (j *judging) vetting(s Standing, satellite string) error {
 	}
 	j.find(conditions.Finding{
 		Code: codeVettingStuck, Satellite: s.SatelliteID, Severity: conditions.Info, Title: "Vetting Takes Long on " + satellite,
-		Message: fmt.Sprintf("Node %s has %d audits and is %d days with %s, and is still not vetted. There is nothing to do at the node; ask in the forum if it lasts.", j.node.Name, s.TotalAudits, int(age.Hours()/24), satellite),
+		Message: fmt.Sprintf("Node %s has had %d audits and has been with %s for %d days, and is still not vetted. There is nothing to do at the node; ask in the forum if it lasts.", j.node.Name, s.TotalAudits, satellite, int(age.Hours()/24)),
 		Value:   float64(s.TotalAudits), Threshold: storagenode.VettingAudits, Unit: "short",
 	})
 	return nil

@@ -118,10 +118,17 @@ func (j *judging) losses() {
 			continue
 		}
 		satellite := storagenode.SatelliteName(id)
+		share := fmt.Sprintf("%d of them ", last.Pieces)
+		switch pieces {
+		case 1:
+			share = ""
+		case last.Pieces:
+			share = "all of them "
+		}
 		j.find(conditions.Finding{
 			Code: codeLostPieces, Satellite: id, Severity: conditions.Critical, Title: "Pieces Lost, Reported to " + satellite,
-			Message: fmt.Sprintf("Node %s reported %d lost pieces to %s in the last 7 days, %d of them on %s. Lost pieces fail their audits: check the disk and the file system.",
-				j.node.Name, pieces, satellite, last.Pieces, last.At.UTC().Format("2006-01-02")),
+			Message: fmt.Sprintf("Node %s reported %s to %s in the last 7 days, %son %s. Lost pieces fail their audits: check the disk and the file system.",
+				j.node.Name, plural(int(pieces), "lost piece"), satellite, share, last.At.UTC().Format("2006-01-02")),
 			Value: float64(pieces), Unit: "short", Since: first.At, Last: last.At,
 		})
 	}

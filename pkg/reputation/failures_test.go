@@ -687,8 +687,11 @@ func TestLostPieces(t *testing.T) {
 	b.expect("lost_pieces critical eu1, lost_pieces critical us1")
 	got := finding(t, b.judge(), "lost_pieces")
 	if got.Value != 57 || got.Title != "Pieces Lost, Reported to us1" ||
-		got.Message != "Node Alpha reported 57 lost pieces to us1 in the last 7 days, 57 of them on 2026-11-20. Lost pieces fail their audits: check the disk and the file system." {
+		got.Message != "Node Alpha reported 57 lost pieces to us1 in the last 7 days, all of them on 2026-11-20. Lost pieces fail their audits: check the disk and the file system." {
 		t.Errorf("%+v", got)
+	}
+	if got := finding(t, conditions.Verdict{Findings: b.judge().Findings[1:]}, "lost_pieces"); !strings.HasPrefix(got.Message, "Node Alpha reported 1 lost piece to eu1 in the last 7 days, on 2026-11-20. Lost") {
+		t.Error(got.Message)
 	}
 	b.after(2 * day).say(amnesty(us1, 3))
 	b.poll(us1, full)

@@ -108,7 +108,7 @@ func (j *judging) unread() (why string, gone bool) {
 	case j.node.LogBehind > behindBytes && now.Sub(e.Last[concern.AnyLine]) > quietLog:
 		return "the log is still being read", false
 	case e.Level > storagenode.Info:
-		return fmt.Sprintf("the log has no line below %s; set log.level: info in the node's config.yaml and restart it", e.Level), false
+		return fmt.Sprintf("the log has no line below %s; set log.level: info in the node's config.yaml and restart the node", e.Level), false
 	case e.Last[concern.TransferLines].IsZero():
 		why, mend := e.Blind(concern.TransferLines, now)
 		return why + "; " + mend, false

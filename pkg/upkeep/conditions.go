@@ -67,7 +67,7 @@ func unread(node concern.Watched, now time.Time) string {
 	case node.LogBehind > behindBytes && now.Sub(e.Last[concern.AnyLine]) > quietLog:
 		return "the log is still being read"
 	case e.Level > storagenode.Error:
-		return fmt.Sprintf("the log has no line below %s; set log.level: info in the node's config.yaml and restart it", e.Level)
+		return fmt.Sprintf("the log has no line below %s; set log.level: info in the node's config.yaml and restart the node", e.Level)
 	}
 	return ""
 }

@@ -337,7 +337,7 @@ func (a answer) notices() []data.Notice {
 		}
 		why, mend := node.Evidence.Blind(kind, a.request.Now)
 		if why == "" && node.Evidence.Level > storagenode.Info {
-			why, mend = fmt.Sprintf("the log has no line below %s", node.Evidence.Level), "set log.level: info in the node's config.yaml and restart it"
+			why, mend = fmt.Sprintf("the log has no line below %s", node.Evidence.Level), "set log.level: info in the node's config.yaml and restart the node"
 		}
 		if why == "" {
 			continue
