@@ -39,8 +39,13 @@ func (j *judging) below(f conditions.Finding, o original) {
 func (j *judging) auditScore(s Standing, satellite string, limits settings.Thresholds) error {
 	score := s.Audit
 	finding := conditions.Finding{Satellite: s.SatelliteID, Value: score, Unit: "percent"}
-	j.below(finding, original{codeAuditCritical, conditions.Critical, limits.AuditCritical, "Critical Audit Score on " + satellite, "Audit", "Risk of disqualification. Check disk health immediately."})
-	j.below(finding, original{codeAuditWarning, conditions.Warning, limits.AuditWarning, "Low Audit Score on " + satellite, "Audit", "Monitor closely and check for issues."})
+	left := ""
+	if score > 100*storagenode.AuditDisqualification {
+		// A limit of the operator's own, in time: this may stand in the place of audit_risk.
+		left = " " + j.budget(s) + " The satellite disqualifies at 96%, at once and for ever."
+	}
+	j.below(finding, original{codeAuditCritical, conditions.Critical, limits.AuditCritical, "Critical Audit Score on " + satellite, "Audit", "Risk of disqualification. Check disk health immediately." + left})
+	j.below(finding, original{codeAuditWarning, conditions.Warning, limits.AuditWarning, "Low Audit Score on " + satellite, "Audit", "Monitor closely and check for issues." + left})
 	f := finding
 	f.Code = codeAuditRisk
 	if score > limits.AuditRiskCritical && score >= max(limits.AuditRiskFalling, limits.AuditRiskWarning) {

@@ -321,6 +321,22 @@ var scoreCases = []struct {
 		b.node.Thresholds.SuspensionRiskWarning = 90
 		b.poll(us1, percents{100, 94.99, 100})
 	}},
+	{"own thresholds: audit warning 99.8, critical 98.5, above what the satellite disqualifies at: 98.40", func(b *bench) {
+		b.node.Thresholds.AuditWarning, b.node.Thresholds.AuditCritical = 99.8, 98.5
+		b.earlier(7*day, us1, full)
+		b.earlier(day, us1, percents{98.6, 100, 100})
+		b.poll(us1, percents{98.4, 100, 100})
+	}},
+	{"own thresholds: audit critical 98.5: 96.50 and falling", func(b *bench) {
+		b.node.Thresholds.AuditWarning, b.node.Thresholds.AuditCritical = 98.5, 98.5
+		b.earlier(7*day, us1, full)
+		b.earlier(day, us1, percents{97, 100, 100})
+		b.poll(us1, percents{96.5, 100, 100})
+	}},
+	{"own thresholds: audit critical 98.5: 96.00", func(b *bench) {
+		b.node.Thresholds.AuditWarning, b.node.Thresholds.AuditCritical = 98.5, 98.5
+		b.poll(us1, percents{96, 100, 100})
+	}},
 	{"own thresholds: suspension risk warning 90, critical 85: 84.99", func(b *bench) {
 		b.node.Thresholds.SuspensionRiskWarning, b.node.Thresholds.SuspensionRiskCritical = 90, 85
 		b.poll(us1, percents{100, 84.99, 100})
@@ -437,6 +453,28 @@ func TestTheOriginalsMessages(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(conditions.Finding{}, "Value", "Threshold", "Unit", "Since")); diff != "" {
 			t.Errorf("%s: %s", c.code, diff)
 		}
+	}
+}
+
+// An operator may set the original's limits above what the satellite disqualifies at. Whichever
+// condition then is told, it says how many failures are left.
+func TestTheFailuresLeftAreInEveryMessage(t *testing.T) {
+	b := newBench(t)
+	b.node.Thresholds.AuditWarning, b.node.Thresholds.AuditCritical = 98.5, 98.5
+	b.earlier(7*day, us1, full)
+	b.earlier(day, us1, percents{97, 100, 100})
+	b.poll(us1, percents{96.5, 100, 100})
+	told := 0
+	for _, state := range b.raised() {
+		if strings.HasPrefix(state.Code, "audit_") && state.Code != "audit_score_fell_silently" {
+			told++
+			if !strings.Contains(state.Message, "6 failed audits left until disqualification.") {
+				t.Errorf("%s: %s", state.Code, state.Message)
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d conditions tell of the audit score", told)
 	}
 }
 
