@@ -41,6 +41,21 @@ func TestErrorsAreCountedByWhatTheySay(t *testing.T) {
 	}
 }
 
+// A range such as "Last 14 days" begins a moment more than 14 days before it is answered. It is
+// counted by ten minutes all the same, and not by hours.
+func TestErrorsOfARangeAsLongAsTenMinutesAreKept(t *testing.T) {
+	const back = 14 * 24 * time.Hour
+	s, node := newStore(t), nodeNamed("A")
+	hear(t, s, node,
+		line(back+20*time.Minute, "ERROR", "blobscache", "before", ""),
+		line(back-time.Minute, "ERROR", "blobscache", "since", ""))
+	request := asking(s, "errors", node)
+	request.From, request.Now = now.Add(-back), now.Add(200*time.Millisecond)
+	if diff := cmp.Diff([]string{"since"}, column(answered(t, request), "message")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // The counts of a recorded log are those of its lines, by a count without the parser.
 func TestErrorsOfRecordedLogs(t *testing.T) {
 	for _, file := range []string{"runA-node0.info.console.log", "runA-node2.debug.console.log", "runA-node4.info.json.log", "runB-node7.info.console.log"} {

@@ -42,8 +42,8 @@ func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
 	return map[string]store.Policy{
 		name: {Keep: retention.Events, Additive: true},
 		errorsName: {
-			Keep:       retention.Minutes,
-			Rollups:    []store.Rollup{{Step: tenMinutes, Keep: retention.TenMinutes}, {Step: time.Hour, Keep: retention.Hours}},
+			Keep:       concern.Kept(retention.Minutes),
+			Rollups:    []store.Rollup{{Step: tenMinutes, Keep: concern.Kept(retention.TenMinutes)}, {Step: time.Hour, Keep: concern.Kept(retention.Hours)}},
 			Aggregates: []store.Aggregate{store.Sum},
 			Additive:   true,
 		},

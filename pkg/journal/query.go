@@ -217,9 +217,9 @@ func answerErrors(ctx context.Context, request concern.Request) (*data.Frame, er
 func countErrors(ctx context.Context, request concern.Request, node concern.Watched) (counts map[string]float64, last map[string]time.Time, err error) {
 	step, retention := time.Hour, request.Settings.Retention
 	switch age, length := request.Now.Sub(request.From), request.To.Sub(request.From); {
-	case age <= retention.Minutes && length <= 24*time.Hour:
+	case age <= concern.Kept(retention.Minutes) && length <= 24*time.Hour:
 		step = time.Minute
-	case age <= retention.TenMinutes:
+	case age <= concern.Kept(retention.TenMinutes):
 		step = tenMinutes
 	}
 	result, err := request.Store.Read(ctx, store.Range{

@@ -43,16 +43,14 @@ type Concern struct {
 
 // Policies say how long latency is kept.
 func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
-	return map[string]store.Policy{
-		name: {
-			Keep: retention.Minutes, Rollups: []store.Rollup{{Step: hour, Keep: retention.TenMinutes}},
+	policy := func(recorded, coarser tier) store.Policy {
+		return store.Policy{
+			Keep: recorded.keep, Rollups: []store.Rollup{{Step: coarser.step, Keep: coarser.keep}},
 			Aggregates: []store.Aggregate{store.Sum}, Additive: true,
-		},
-		later: {
-			Keep: retention.Sizes, Rollups: []store.Rollup{{Step: fourDays, Keep: retention.Hours}},
-			Aggregates: []store.Aggregate{store.Sum}, Additive: true,
-		},
+		}
 	}
+	all := tiers(retention)
+	return map[string]store.Policy{name: policy(all[0], all[1]), later: policy(all[2], all[3])}
 }
 
 // Listen gives an ear for one node.

@@ -426,9 +426,9 @@ func TestWrongQueries(t *testing.T) {
 	}
 }
 
-// A node's history over months is answered from what is still kept of it, each transfer
-// once, whichever range is asked for.
-func TestMonthsLater(t *testing.T) {
+// monthsOfLatency are three months of a node with a transfer every six hours, up to noon.
+func monthsOfLatency(t testing.TB) (*store.Store, concern.Node, *time.Time) {
+	t.Helper()
 	now := noon.AddDate(0, -3, 0)
 	s, node := newStoreAt(t, func() time.Time { return now }), nodeNamed("A")
 	for ; !now.After(noon); now = now.Add(6 * time.Hour) {
@@ -447,6 +447,13 @@ func TestMonthsLater(t *testing.T) {
 		}
 	}
 	now = noon
+	return s, node, &now
+}
+
+// A node's history over months is answered from what is still kept of it, each transfer
+// once, whichever range is asked for.
+func TestMonthsLater(t *testing.T) {
+	s, node, _ := monthsOfLatency(t)
 	for back, most := range map[int]int{1: 10 * 24 * 60, 7: 24*7 + 2, 13: 24*13 + 2, 29: 4*29 + 2, 60: 17, 89: 24} {
 		request := asking(s, concern.TimeSeries, []string{"count"}, node)
 		request.From, request.Query.GroupBy = noon.AddDate(0, 0, -back).Add(time.Minute), []string{"total"}
@@ -459,6 +466,28 @@ func TestMonthsLater(t *testing.T) {
 		// Four a day; the first step may begin before the range, by four days at most.
 		if sum < float64(4*back) || sum > float64(4*back+16) || len(points) > most {
 			t.Errorf("%d days: %v transfers in %d points", back, sum, len(points))
+		}
+	}
+}
+
+// A range such as "Last 30 days" begins a moment more than 30 days before it is answered. It
+// is answered as fine as what is kept for 30 days, all of it.
+func TestRangesAsLongAsATier(t *testing.T) {
+	s, node, now := monthsOfLatency(t)
+	for _, late := range []time.Duration{200 * time.Millisecond, 50 * time.Minute} {
+		*now = noon.Add(late)
+		for back, step := range map[int]time.Duration{2: time.Minute, 14: time.Hour, 30: 6 * time.Hour} {
+			request := asking(s, concern.TimeSeries, []string{"count"}, node)
+			request.From, request.Now, request.Query.GroupBy = noon.AddDate(0, 0, -back), *now, []string{"total"}
+			times := answered(t, request)[0].Fields[0]
+			if got := times.At(1).(time.Time).Sub(times.At(0).(time.Time)); got != step {
+				t.Errorf("%d days, %s later: steps of %s, want %s", back, late, got, step)
+			}
+			request.Query.Format = concern.Instant
+			// Four a day, and at most one more in the step that the range begins in.
+			if got := instantsOf(t, answered(t, request))["count{}"]; got < float64(4*back) || got > float64(4*back+1) {
+				t.Errorf("%d days, %s later: %v transfers", back, late, got)
+			}
 		}
 	}
 }

@@ -18,7 +18,10 @@ type tier struct {
 }
 
 func tiers(r settings.Retention) []tier {
-	return []tier{{name, time.Minute, r.Minutes}, {name, hour, r.TenMinutes}, {later, quarterDay, r.Sizes}, {later, fourDays, r.Hours}}
+	return []tier{
+		{name, time.Minute, concern.Kept(r.Minutes)}, {name, hour, concern.Kept(r.TenMinutes)},
+		{later, quarterDay, concern.Kept(r.Sizes)}, {later, fourDays, concern.Kept(r.Hours)},
+	}
 }
 
 // serving is the tier that serves a range which begins so long ago: the coarsest that is

@@ -151,9 +151,9 @@ func (a *answer) finest() time.Duration {
 	retention := a.request.Settings.Retention
 	age := a.request.Now.Sub(a.request.From)
 	switch {
-	case age <= retention.Minutes:
+	case age <= concern.Kept(retention.Minutes):
 		return time.Minute
-	case age <= retention.TenMinutes:
+	case age <= concern.Kept(retention.TenMinutes):
 		return tenMinutes
 	}
 	return time.Hour

@@ -427,6 +427,30 @@ func TestEveryStepAddsUp(t *testing.T) {
 	}
 }
 
+// A range such as "Last 2 days" begins a moment more than 2 days before it is answered. It is
+// answered by the minute all the same, and its first minute is no more than a minute.
+func TestRangesAsLongAsMinutesAreKept(t *testing.T) {
+	for _, late := range []time.Duration{200 * time.Millisecond, 50 * time.Minute} {
+		s, node := newStoreAt(t, noon.Add(late)), nodeNamed("A")
+		var events []storagenode.Event
+		for before := 15 * 24 * time.Hour; before > 0; before -= 2 * time.Minute {
+			events = append(events, ended(before-time.Second, us1, storagenode.Get, storagenode.OutcomeSuccess, 1))
+		}
+		hear(t, s, node, 1000, events...)
+		for back, step := range map[time.Duration]time.Duration{48 * time.Hour: 2 * time.Minute, 14 * 24 * time.Hour: 10 * time.Minute} {
+			request := asking(s, concern.TimeSeries, []string{"operations"}, node)
+			request.From, request.Now, request.Step, request.Query.GroupBy = noon.Add(-back), noon.Add(late), step, []string{"node"}
+			frame := answered(t, request)[0]
+			if got := frame.Fields[0].At(1).(time.Time).Sub(frame.Fields[0].At(0).(time.Time)); got != step {
+				t.Errorf("%v, %v later: steps of %v, want %v", back, late, got, step)
+			}
+			if got, err := frame.Fields[1].FloatAt(0); err != nil || got != step.Minutes()/2 {
+				t.Errorf("%v, %v later: %v operations in the first step of %v", back, late, got, step)
+			}
+		}
+	}
+}
+
 // The step that is not over yet has the rate of what is past of it.
 func TestTheRunningStepHasItsRate(t *testing.T) {
 	s, node := newStore(t), nodeNamed("A")

@@ -31,8 +31,8 @@ type Concern struct{}
 func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
 	policy := func(hours time.Duration) store.Policy {
 		return store.Policy{
-			Keep:       retention.Minutes,
-			Rollups:    []store.Rollup{{Step: tenMinutes, Keep: retention.TenMinutes}, {Step: time.Hour, Keep: hours}},
+			Keep:       concern.Kept(retention.Minutes),
+			Rollups:    []store.Rollup{{Step: tenMinutes, Keep: concern.Kept(retention.TenMinutes)}, {Step: time.Hour, Keep: concern.Kept(hours)}},
 			Aggregates: []store.Aggregate{store.Sum},
 			Additive:   true,
 		}
