@@ -207,15 +207,16 @@ func TestWhatIsHeardOfTransfers(t *testing.T) {
 		"a start whose end a twin tells":         {between(get(60*second, 40*second), twin(get(70*second, 0))), heard{}},
 		"only successes":                         {eventsOf(with(get(60*second, second), func(x *transfer) { x.outcome = storagenode.OutcomeCanceled }), with(get(50*second, second), func(x *transfer) { x.outcome = storagenode.OutcomeFailed })), heard{}},
 		"what takes more than an hour":           {eventsOf(get(60*second, 61*time.Minute)), heard{}},
+		// The second begins while the first is under way, and ends after it.
 		"a piece for two peers at once": {eventsOf(
-			get(60*second, 5*second), with(get(58*second, 2*second), func(x *transfer) { x.peer = "192.0.2.8:5000" }),
-		), heard{2, 7, 0}},
+			get(60*second, 5*second), with(get(58*second, 4*second), func(x *transfer) { x.peer = "192.0.2.8:5000" }),
+		), heard{2, 9, 0}},
 		"for two satellites": {eventsOf(
-			get(60*second, 5*second), with(get(58*second, 2*second), func(x *transfer) { x.satellite = eu1 }),
-		), heard{2, 7, 0}},
+			get(60*second, 5*second), with(get(58*second, 4*second), func(x *transfer) { x.satellite = eu1 }),
+		), heard{2, 9, 0}},
 		"for two actions": {eventsOf(
-			get(60*second, 5*second), with(get(61*second, 3*second), func(x *transfer) { x.action = storagenode.GetAudit }),
-		), heard{2, 8, 0}},
+			get(60*second, 5*second), with(get(58*second, 4*second), func(x *transfer) { x.action = storagenode.GetAudit }),
+		), heard{2, 9, 0}},
 		// Of two lines that a log does not tell apart the sum is right, whichever is whose.
 		"lines that do not say the peer": {eventsOf(
 			with(get(60*second, 5*second), func(x *transfer) { x.peer = "" }), with(get(58*second, 4*second), func(x *transfer) { x.peer = "" }),
