@@ -9,6 +9,7 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/latency"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
@@ -132,6 +133,21 @@ func TestSlowTransfersOfTheDebugPort(t *testing.T) {
 	watched.Debug = "http://localhost:5999"
 	if verdict := judged(t, s, watched); len(verdict.Findings) != 1 || verdict.Findings[0].Severity != conditions.Warning || len(verdict.Unseen) > 0 {
 		t.Errorf("%+v", verdict)
+	}
+}
+
+// A transfer just below a limit is below it.
+func TestTheDebugPortJustAtALimit(t *testing.T) {
+	for took, want := range map[time.Duration]int{4900 * time.Millisecond: 0, 5 * time.Second: 1} {
+		s, node := newStore(t), nodeNamed("A")
+		figures := said(100, 100*took, took)
+		figures.Sample = storagenode.DurationSample{Min: took, P10: took, P50: took, P90: took, P99: took, Max: took}
+		poll(t, s, node, 5*time.Minute, noon.Add(-time.Hour), figures)
+		watched := concern.Watched{Node: node, Evidence: blind()}
+		watched.Debug = "http://localhost:5999"
+		if verdict := judged(t, s, watched); len(verdict.Findings) != want {
+			t.Errorf("%s: %+v", took, verdict)
+		}
 	}
 }
 

@@ -60,13 +60,13 @@ func (n *numbers) add(other numbers) {
 	n.coarse += other.coarse
 }
 
-// note counts a duration.
-func (n *numbers) note(took time.Duration, limits settings.Thresholds) {
-	n.count++
+// note counts so many transfers of a duration.
+func (n *numbers) note(took time.Duration, transfers int64, limits settings.Thresholds) {
+	n.count += transfers
 	if took >= limits.LatencyInfo {
-		n.slow++
+		n.slow += transfers
 		if took >= limits.LatencyWarning {
-			n.verySlow++
+			n.verySlow += transfers
 		}
 	}
 }
@@ -130,7 +130,7 @@ func (e *ear) Hear(event *storagenode.Event) {
 
 func (e *ear) count(event *storagenode.Event, took time.Duration, fine bool) {
 	m := e.minuteOf(event.Time)
-	m.note(took, e.node.Thresholds)
+	m.note(took, 1, e.node.Thresholds)
 	if !fine {
 		m.coarse++
 	}

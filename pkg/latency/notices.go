@@ -65,7 +65,7 @@ func (a *answer) notices(d *durations) []data.Notice {
 			say(data.NoticeSeverityInfo, node, "%.0f %% of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written", share)
 		}
 		if seen.polled {
-			say(data.NoticeSeverityInfo, node, "from the debug port: counts and means are exact, percentiles are estimated from the node's own sample of its last thousand transfers; satellites are not told apart, nor repairs among uploads")
+			say(data.NoticeSeverityInfo, node, "from the debug port: counts and means are exact, percentiles are estimated from them and from the 64 values that the node keeps of its last thousand transfers; satellites are not told apart, nor repairs among uploads")
 		}
 		if seen.dropped > 0 {
 			say(data.NoticeSeverityInfo, node, "%.0f transfers began without an end in the log", seen.dropped)

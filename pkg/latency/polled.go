@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
-	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -67,6 +67,7 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 		before.Figures = nil
 	}
 	var histograms []store.HistogramSample
+	counted := &numbers{}
 	for _, said := range poll.Debug.Durations {
 		f := figures{said}
 		known := polledFigures{Action: actionName(f.Action), Satellite: f.Satellite, Count: f.Count, Sum: f.Sum, Max: f.Max}
@@ -75,12 +76,19 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 		if f.Count < last.Count || f.Sum < last.Sum {
 			last = polledFigures{} // it began anew, though its API did not say so
 		}
-		if h := f.since(last); counts && h != nil {
-			histograms = append(histograms, store.HistogramSample{Column: newColumn(polledColumn, known.Satellite, known.Action), Histogram: h})
+		if f.Count == last.Count || !counts {
+			continue
 		}
+		h := &store.Histogram{}
+		for _, p := range f.since(last) {
+			h.Merge(p.histogram())
+			counted.note(p.took, p.n, node.Thresholds)
+		}
+		h.Sum = math.Round(float64(f.Sum-last.Sum) / float64(unit))
+		histograms = append(histograms, store.HistogramSample{Column: newColumn(polledColumn, known.Satellite, known.Action), Histogram: h})
 	}
 	if len(histograms) > 0 {
-		samples := numbersOf(histograms, node.Thresholds).samples(polledColumn)
+		samples := counted.samples(polledColumn)
 		at := poll.At.Truncate(time.Minute).UnixMilli()
 		into.AddHistograms(node.StoredAs(name), at, histograms...)
 		into.Add(node.StoredAs(name), at, samples...)
@@ -96,80 +104,93 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 	return nil
 }
 
-// numbersOf counts what histograms hold.
-func numbersOf(all []store.HistogramSample, limits settings.Thresholds) *numbers {
-	n := &numbers{}
-	for _, h := range all {
-		n.count += int64(h.Histogram.Count())
-		n.slow += atLeast(h.Histogram, limits.LatencyInfo)
-		n.verySlow += atLeast(h.Histogram, limits.LatencyWarning)
-	}
-	return n
+// part are some of the transfers since the last answer, all of about the same duration.
+type part struct {
+	took time.Duration
+	n    int64
 }
 
-// atLeast is how many durations lie in the buckets of a limit and above.
-func atLeast(h *store.Histogram, limit time.Duration) int64 {
-	n, from := int64(0), int32(bucketOf(limit))+firstBucket
-	for _, b := range h.Buckets {
-		if b.Index >= from {
-			n += int64(b.Count)
-		}
+func (p part) histogram() *store.Histogram {
+	if p.took <= 0 {
+		return &store.Histogram{Zeros: uint64(p.n)}
 	}
-	return n
+	return &store.Histogram{Buckets: []store.Bucket{{Index: int32(bucketOf(p.took)) + firstBucket, Count: uint64(p.n)}}}
 }
 
-// maxRanks bounds how many values stand for those since the last answer.
-const maxRanks = 1000
+// maxParts bounds how many parts are made of the fast transfers, and of the slow ones.
+const maxParts = 500
 
-// since are the durations since the last answer; nil is none. How many they are and their
-// sum is exact. How they are distributed the sample says: the node keeps it of about its
-// last thousand transfers, so that it is an estimate.
-func (f figures) since(last polledFigures) *store.Histogram {
-	count, sum := f.Count-last.Count, f.Sum-last.Sum
-	if count <= 0 || sum < 0 {
-		return nil
+// parts are so many transfers, the fastest first: a share of them (0 to 1) took up to so long.
+func parts(count int64, upTo func(share float64) float64) []part {
+	all := make([]part, min(count, maxParts))
+	for i := range all {
+		n, of := int64(i), int64(len(all))
+		all[i] = part{time.Duration(upTo((float64(i) + 0.5) / float64(of))), count*(n+1)/of - count*n/of}
 	}
-	h := &store.Histogram{}
-	ranks := min(count, maxRanks)
-	for i := range ranks {
-		// Each rank stands for as many, and the first for what is left over.
-		n := count / ranks
-		if i < count%ranks {
-			n++
-		}
-		q := (float64(i) + 0.5) / float64(ranks)
-		took := f.quantile(q)
-		if i == ranks-1 && f.Max > last.Max {
-			took = f.Max // it was among them
-			n = 1
-			if spare := count/ranks - 1; spare > 0 {
-				h.Merge(several(f.quantile(q), spare))
-			}
-		}
-		h.Merge(several(took, n))
-	}
-	h.Sum = math.Round(float64(sum) / float64(unit))
-	return h
+	return all
 }
 
-// several is a histogram of equal durations.
-func several(took time.Duration, n int64) *store.Histogram {
-	if took <= 0 {
-		return &store.Histogram{Zeros: uint64(n)}
+// ordinaryTail is how many times as long as the fastest of them the slowest tenth of the transfers
+// take on average, where none of them sticks out.
+const ordinaryTail = 2
+
+// since are the transfers since the last answer. How many they are and how long they took in all
+// is exact. How nine tenths of them are distributed, the node's sample says. Of the slowest tenth
+// it has six values only, and a single transfer that was slow is one of them until a thousand
+// more have ended: how slow this tenth was follows from what the others leave of the sum.
+func (f figures) since(last polledFigures) []part {
+	count, sum := f.Count-last.Count, float64(f.Sum-last.Sum)
+	slowest, least := (count+9)/10, float64(f.Sample.P90)
+	all := parts(count-slowest, func(share float64) float64 { return float64(f.quantile(0.9 * share)) })
+	left := sum
+	for _, p := range all {
+		left -= float64(p.took) * float64(p.n)
 	}
-	return &store.Histogram{Buckets: []store.Bucket{{Index: int32(bucketOf(took)) + firstBucket, Count: uint64(n)}}}
+	if short := least*float64(slowest) - left; short > 0 {
+		// The sample is of a slower time.
+		all = append(all, part{f.Sample.P90, slowest})
+		for i := range all {
+			all[i].took = time.Duration(float64(all[i].took) * sum / (sum + short))
+		}
+		return all
+	}
+	take := func(took time.Duration, n int64) {
+		all = append(all, part{took, n})
+		slowest -= n
+		left -= float64(took) * float64(n)
+	}
+	if f.Max > last.Max {
+		take(f.Max, 1) // it was among them
+	}
+	if over := left - ordinaryTail*least*float64(slowest); over > 0 {
+		// Some stick out, as few as can be: each took as long as the slowest of the sample, or
+		// of all where those would be so many that the sample had more of them.
+		took := f.Sample.Max
+		if over > (float64(took)-least)*float64(slowest)/2 {
+			took = f.Max
+		}
+		if each := float64(took) - least; each > 0 {
+			take(took, min(int64(math.Round(over/each)), slowest))
+		}
+	}
+	if slowest > 0 {
+		// The others are distributed as Pareto's law has it, with the mean that is left.
+		power := 1 - min(1, least*float64(slowest)/max(left, 1))
+		all = append(all, parts(slowest, func(share float64) float64 { return least * math.Pow(1-share, -power) })...)
+	}
+	return slices.DeleteFunc(all, func(p part) bool { return p.n == 0 })
 }
 
 // figures are storagenode's, with what is made of them here.
 type figures struct{ storagenode.DurationFigures }
 
-// quantile is the duration below which a part (0 to 1) of the sample lies. Between the
+// quantile is the duration below which a part (0 to 0.9) of the sample lies. Between the
 // quantiles that are known it grows by equal factors, as durations do.
 func (f figures) quantile(q float64) time.Duration {
 	known := [...]struct {
 		q    float64
 		took time.Duration
-	}{{0, f.Sample.Min}, {0.1, f.Sample.P10}, {0.5, f.Sample.P50}, {0.9, f.Sample.P90}, {0.99, f.Sample.P99}, {1, f.Sample.Max}}
+	}{{0, f.Sample.Min}, {0.1, f.Sample.P10}, {0.5, f.Sample.P50}, {0.9, f.Sample.P90}}
 	for i := 1; i < len(known); i++ {
 		low, high := known[i-1], known[i]
 		if q > high.q {
@@ -178,8 +199,8 @@ func (f figures) quantile(q float64) time.Duration {
 		if low.took <= 0 || high.took <= low.took {
 			return high.took
 		}
-		part := (q - low.q) / (high.q - low.q)
-		return time.Duration(float64(low.took) * math.Pow(float64(high.took)/float64(low.took), part))
+		between := (q - low.q) / (high.q - low.q)
+		return time.Duration(float64(low.took) * math.Pow(float64(high.took)/float64(low.took), between))
 	}
-	return f.Sample.Max
+	return f.Sample.P90
 }
