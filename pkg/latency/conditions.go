@@ -30,11 +30,15 @@ func (Concern) Conditions() []conditions.Definition {
 	return []conditions.Definition{{
 		Code: codeHigh, Group: "performance", Severities: []conditions.Severity{conditions.Info, conditions.Warning},
 		Title:  "Slow Transfers on {node}",
-		When:   "the 99th percentile of the successful transfers of 15 minutes, 20 at least, is 5 s or more: info; 10 s: warning; and 3 of them took that long (needs starts of transfers in the log, or the debug port)",
-		Clears: "below again, or fewer than 20 transfers in 15 minutes",
+		When:   "the 99th percentile of the successful transfers of 15 minutes, 20 at least, is 5 s or more: info; 10 s: warning; at least 3 of them took that long (needs starts of transfers in the log, or the debug port; one that is asked less often than every 10 minutes is judged over one and a half times that)",
+		Clears: "below again, or fewer than 20 transfers in that time",
 		Do:     "Look at slow_operations, and at what else loads the disk: filewalkers, garbage collection, compactions, a rebuild, an SMR disk. Slow nodes lose races for downloads and, in the end, fail audits.",
 	}}
 }
+
+// judgedPort is over how long a debug port is judged: there is an answer in it, even where that is
+// rarer than every 15 minutes.
+func judgedPort(interval time.Duration) time.Duration { return max(judgedTime, interval+interval/2) }
 
 // Judge looks at the last 15 minutes of every node. A node that never said how long its
 // transfers take is not judged, and not missed: few need it.
@@ -49,41 +53,39 @@ func (Concern) Judge(ctx context.Context, c conditions.Case) (conditions.Verdict
 }
 
 func judge(ctx context.Context, c conditions.Case, node concern.Watched, into *conditions.Verdict) error {
-	if why := lost(node, c.Store, c.Settings.Poll.Status, c.Now); why != "" {
+	interval := c.Settings.Poll.Shortest()
+	if why := lost(node, c.Store, interval, c.Now); why != "" {
 		into.Unseen = append(into.Unseen, conditions.Unseen{Code: codeHigh, History: node.History, Why: why})
 		return nil
 	}
-	// These numbers are read often, and tell of nearly every node that all is well. They are
-	// exact: a part of the transfers took longer than a limit, or did not.
-	result, err := c.Store.Read(ctx, store.Range{Group: node.StoredAs(name), From: c.Now.Add(-judgedTime).UnixMilli(), To: c.Now.UnixMilli()})
+	portTime := judgedTime
+	if node.Debug != "" {
+		portTime = judgedPort(interval)
+	}
+	// These numbers are read often, and tell of nearly every node that all is well. Those of the
+	// log are exact: a part of the transfers took longer than a limit, or did not.
+	result, err := c.Store.Read(ctx, store.Range{Group: node.StoredAs(name), From: c.Now.Add(-portTime).UnixMilli(), To: c.Now.UnixMilli()})
 	if err != nil {
 		return err
 	}
-	bySource := map[string]*numbers{loggedColumn: {}, polledColumn: {}}
+	all := map[string]*numbers{loggedColumn: {}, polledColumn: {}} // of the debug port's time
+	logged := &numbers{}
 	for i, column := range result.Columns {
-		n := bySource[column.Label(sourceLabel)]
-		if n == nil {
+		source := column.Label(sourceLabel)
+		if all[source] == nil {
 			continue
 		}
-		for _, v := range result.Values[i] {
-			if v != v {
-				continue
-			}
-			switch column.Metric() {
-			case countColumn:
-				n.count += int64(v)
-			case slowColumn:
-				n.slow += int64(v)
-			case verySlowColumn:
-				n.verySlow += int64(v)
+		for j, v := range result.Values[i] {
+			all[source].addColumn(column, v)
+			if source == loggedColumn && result.Times[j] >= c.Now.Add(-judgedTime).UnixMilli() {
+				logged.addColumn(column, v)
 			}
 		}
 	}
-	source := loggedColumn
-	if !logTells(bySource[loggedColumn].count, bySource[polledColumn].count) {
-		source = polledColumn
+	source, n, span := loggedColumn, logged, judgedTime
+	if !logTells(all[loggedColumn].count, all[polledColumn].count) {
+		source, n, span = polledColumn, all[polledColumn], portTime
 	}
-	n := bySource[source]
 	if n.count < judgedLeast || !n.reaches(n.slow) {
 		return nil
 	}
@@ -91,19 +93,38 @@ func judge(ctx context.Context, c conditions.Case, node concern.Watched, into *c
 	if n.reaches(n.verySlow) {
 		limit, severity = node.Thresholds.LatencyWarning, conditions.Warning
 	}
-	p99, err := recent(ctx, c, node, source)
+	p99, err := recent(ctx, c, node, source, span)
 	if err != nil {
 		return err
 	}
 	p99 = max(p99, limit.Seconds()) // a bucket's middle can lie below
+	estimated := ""
+	if source == polledColumn {
+		estimated = ", as is estimated from its debug port"
+	}
 	into.Findings = append(into.Findings, conditions.Finding{
 		Code: codeHigh, History: node.History, Severity: severity,
 		Title: "Slow Transfers on " + node.Name,
-		Message: fmt.Sprintf("The slowest hundredth of %d successful transfers in 15 minutes took %.1f seconds or longer (threshold: %.4g s). Check the load and the health of the disk.",
-			n.count, p99, limit.Seconds()),
+		Message: fmt.Sprintf("The slowest hundredth of %d successful transfers in %s took %.1f seconds or longer%s (threshold: %.4g s). Check the load and the health of the disk.",
+			n.count, lasting(span), p99, estimated, limit.Seconds()),
 		Value: p99, Threshold: limit.Seconds(), Unit: "s",
 	})
 	return nil
+}
+
+// addColumn adds a stored value of a column.
+func (n *numbers) addColumn(column store.Column, v float64) {
+	if v != v {
+		return
+	}
+	switch column.Metric() {
+	case countColumn:
+		n.count += int64(v)
+	case slowColumn:
+		n.slow += int64(v)
+	case verySlowColumn:
+		n.verySlow += int64(v)
+	}
 }
 
 // reaches says whether the percentile is among so many of the slowest.
@@ -112,10 +133,10 @@ func (n *numbers) reaches(slowest int64) bool {
 	return slowest >= slowLeast && slowest > n.count-rank
 }
 
-// recent is the percentile of the judged time.
-func recent(ctx context.Context, c conditions.Case, node concern.Watched, source string) (float64, error) {
+// recent is the percentile of the last time, so long.
+func recent(ctx context.Context, c conditions.Case, node concern.Watched, source string, span time.Duration) (float64, error) {
 	result, err := c.Store.Histograms(ctx, store.Range{
-		Group: node.StoredAs(name), From: c.Now.Add(-judgedTime).UnixMilli(), To: c.Now.UnixMilli(),
+		Group: node.StoredAs(name), From: c.Now.Add(-span).UnixMilli(), To: c.Now.UnixMilli(),
 		Columns: func(column store.Column) bool { return column.Metric() == source },
 	}, func(store.Column) store.Column { return "" })
 	if err != nil {
@@ -157,7 +178,7 @@ func silent(node concern.Watched, from *store.Store, interval time.Duration, now
 	}
 	since := "has not answered yet"
 	if !at.IsZero() {
-		since = "has not answered since " + at.UTC().Format("2006-01-02 15:04 UTC")
+		since = "has not answered since " + clock(at)
 	}
 	return fmt.Sprintf("the debug port %s %s; check debug.addr in the node's config.yaml, and that the node's API answers", node.Debug, since)
 }

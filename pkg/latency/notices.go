@@ -3,6 +3,8 @@ package latency
 import (
 	"fmt"
 	"math"
+	"strings"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
@@ -81,10 +83,40 @@ func unseen(node concern.Watched, request concern.Request) string {
 		return ""
 	}
 	if node.Debug != "" {
-		return silent(node, request.Store, request.Settings.Poll.Status, request.Now)
+		interval := request.Settings.Poll.Shortest()
+		why := silent(node, request.Store, interval, request.Now)
+		if at := readPolled(request.Store, node.Node).At; why == "" && at.Before(request.From) {
+			why = fmt.Sprintf("the debug port was last asked at %s, before this time; it is asked every %s", clock(at), lasting(interval))
+		}
+		return why
 	}
 	if node.LogTrouble != "" {
 		why += ": " + node.LogTrouble
 	}
 	return why + "; " + mend + "; or set debug.addr there, and give its address as the node's debug port in the data source's settings"
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// lasting is a time for people, in its two largest units.
+func lasting(d time.Duration) string {
+	units := []struct {
+		length time.Duration
+		name   string
+	}{{day, "day"}, {hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
+	var parts []string
+	for _, unit := range units {
+		if n := d / unit.length; n > 0 && len(parts) < 2 {
+			parts = append(parts, counted(int64(n), unit.name))
+			d %= unit.length
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func counted(n int64, unit string) string {
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", n, unit)
 }

@@ -28,8 +28,8 @@ type polledFigures struct {
 	Max       time.Duration `json:"max"`
 }
 
-// longestPause is between two answers of the debug port that belong together. What came in
-// a longer one is not counted: nobody knows when it was.
+// longestPause is between two answers of the debug port that belong together, unless it is asked
+// more rarely. What came in a longer one is not counted: nobody knows when it was.
 const longestPause = 2 * time.Hour
 
 // readPolled is what the debug port said last; its zero value is nothing.
@@ -60,10 +60,11 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 	if poll.Status != nil {
 		now.Started = poll.Status.StartedAt
 	}
-	counts := !before.At.IsZero() && poll.At.After(before.At) && poll.At.Sub(before.At) <= longestPause
+	pause := max(longestPause, 3*poll.Interval)
+	counts := !before.At.IsZero() && poll.At.After(before.At) && poll.At.Sub(before.At) <= pause
 	if !now.Started.Equal(before.Started) {
 		// Another process, which began to count at its start.
-		counts = now.Started.After(before.At) && poll.At.Sub(now.Started) <= longestPause
+		counts = now.Started.After(before.At) && poll.At.Sub(now.Started) <= pause
 		before.Figures = nil
 	}
 	var histograms []store.HistogramSample

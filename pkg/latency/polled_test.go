@@ -9,7 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/latency"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -25,8 +27,13 @@ func said(count int64, sum, highest time.Duration) storagenode.DurationFigures {
 
 func poll(t testing.TB, s *store.Store, node concern.Node, before time.Duration, started time.Time, figures ...storagenode.DurationFigures) {
 	t.Helper()
+	polledEvery(t, s, node, settings.Default().Poll.Scores, before, started, figures...)
+}
+
+func polledEvery(t testing.TB, s *store.Store, node concern.Node, interval, before time.Duration, started time.Time, figures ...storagenode.DurationFigures) {
+	t.Helper()
 	batch := &store.Batch{}
-	p := concern.Poll{At: noon.Add(-before), Debug: &storagenode.DebugMetrics{Durations: figures}, Status: &storagenode.Status{StartedAt: started}}
+	p := concern.Poll{At: noon.Add(-before), Interval: interval, Debug: &storagenode.DebugMetrics{Durations: figures}, Status: &storagenode.Status{StartedAt: started}}
 	if err := (latency.Concern{}).Record(node, p, s, batch); err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +81,51 @@ func TestTheDebugPort(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-4 })); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// However rarely a debug port is asked: what it says counts, slow transfers are raised and stay
+// so from one answer to the next, and a time in which it was not asked says so.
+func TestADebugPortThatIsAskedRarely(t *testing.T) {
+	for _, interval := range []time.Duration{10 * time.Minute, 30 * time.Minute, 3 * time.Hour, 12 * time.Hour} {
+		t.Run(interval.String(), func(t *testing.T) {
+			s, node := newStore(t), nodeNamed("A")
+			watched := concern.Watched{Node: node, Evidence: blind()}
+			watched.Debug = "http://localhost:5999"
+			loaded := settings.Default()
+			loaded.Poll = settings.PollIntervals{Status: interval, Scores: interval, Payouts: interval}
+			count, judgedTimes := int64(0), 0
+			for before := 24 * time.Hour; before > 0; before -= interval {
+				figures := said(1000+count, time.Duration(1000+count)*20*time.Second, 40*time.Second)
+				figures.Sample = storagenode.DurationSample{Min: 10 * time.Second, P10: 12 * time.Second, P50: 20 * time.Second, P90: 30 * time.Second, P99: 38 * time.Second, Max: 40 * time.Second}
+				polledEvery(t, s, node, interval, before, noon.AddDate(-1, 0, 0), figures)
+				if count += 100; count == 100 {
+					continue // the first only begins to count
+				}
+				for after := time.Duration(0); after < min(interval, before); after += time.Minute {
+					verdict, err := latency.Concern{}.Judge(t.Context(), conditions.Case{
+						Nodes: []concern.Watched{watched}, Store: s, Settings: loaded, Now: noon.Add(after - before),
+					})
+					if err != nil || len(verdict.Findings) != 1 || len(verdict.Unseen) > 0 {
+						t.Fatalf("%v after the poll %v before noon: %+v, %v", after, before, verdict, err)
+					}
+					judgedTimes++
+				}
+			}
+			if judgedTimes < 12*60 {
+				t.Errorf("judged %d times", judgedTimes)
+			}
+			request := asking(s, concern.Instant, []string{"count"}, node)
+			request.From, request.Watched[0], request.Settings = noon.Add(-24*time.Hour), watched, loaded
+			if got := instantsOf(t, answered(t, request))["count{action=GET, node=A}"]; got != float64(count-100) {
+				t.Errorf("%v transfers, want %v", got, count-100)
+			}
+			request.From = noon.Add(-interval / 2)
+			frames := answered(t, request)
+			if got, says := strings.Join(notices(frames), "\n"), "warning: A: no latency: the debug port was last asked at 20"; len(instantsOf(t, frames)) > 0 || !strings.HasPrefix(got, says) {
+				t.Errorf("notices %q, want %q", got, says)
 			}
 		})
 	}

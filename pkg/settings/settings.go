@@ -83,6 +83,10 @@ type PollIntervals struct {
 	Payouts time.Duration
 }
 
+// Shortest is how often a node is asked at all. Its status is asked with whatever is due, and so
+// is its debug port.
+func (p PollIntervals) Shortest() time.Duration { return min(p.Status, p.Scores, p.Payouts) }
+
 // Node is one storage node to watch.
 type Node struct {
 	// Name is the operator's name for the node and its label everywhere.
