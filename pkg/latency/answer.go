@@ -85,7 +85,7 @@ func (a *answer) table(d *durations) *data.Frame {
 			if node.Retired {
 				continue
 			}
-			why[node.Name] = unseen(node, a.request)
+			why[node.Name] = a.because(node, d.seen[node.Name])
 			if !slices.ContainsFunc(all, func(w whole) bool { return w.node == node.Name }) {
 				all = append(all, whole{group{node: node.Name}, nil})
 				if why[node.Name] == "" {

@@ -52,10 +52,16 @@ func (a *answer) notices(d *durations) []data.Notice {
 	say := func(severity data.NoticeSeverity, node concern.Watched, format string, args ...any) {
 		notices = append(notices, data.Notice{Severity: severity, Text: node.Name + ": " + fmt.Sprintf(format, args...)})
 	}
+	if a.outside(d) {
+		notices = append(notices, data.Notice{
+			Severity: data.NoticeSeverityInfo,
+			Text:     fmt.Sprintf("this is of whole steps of %s, from %s to %s", lasting(d.step), clock(d.begin), clock(d.end)),
+		})
+	}
 	for _, node := range a.request.Watched {
 		seen := d.seen[node.Name]
 		if !node.Retired { // it is not expected to say anything
-			if why := unseen(node, a.request); why != "" {
+			if why := a.because(node, seen); why != "" {
 				say(data.NoticeSeverityWarning, node, "no latency: %s", why)
 			}
 		}
@@ -74,6 +80,31 @@ func (a *answer) notices(d *durations) []data.Notice {
 		}
 	}
 	return notices
+}
+
+// outsideLeast is which part of a range may lie outside of it and count all the same, because
+// steps are whole, without a word.
+const outsideLeast = 0.05
+
+// outside says whether much of what was read lies outside of the range. Minutes are as fine as
+// anything is; and of a series that has the steps that were asked for, everybody sees it.
+func (a *answer) outside(d *durations) bool {
+	switch a.request.Query.Format {
+	case concern.TimeSeries, Heatmap:
+		if !d.coarser {
+			return false
+		}
+	}
+	outside := max(0, a.request.From.Sub(d.begin)) + max(0, d.end.Sub(a.request.To))
+	return d.step > time.Minute && outside.Seconds() > outsideLeast*a.request.To.Sub(a.request.From).Seconds()
+}
+
+// because is why what is asked for of a node cannot be seen and what would change that, or "".
+func (a *answer) because(node concern.Watched, seen *seenDurations) string {
+	if seen != nil && seen.hidden && !seen.logged && !seen.polled {
+		return "the debug port tells neither satellites apart nor repairs among uploads"
+	}
+	return unseen(node, a.request)
 }
 
 // unseen is why a node's durations cannot be seen now and what would change that, or "".

@@ -169,6 +169,53 @@ func TestLogAndDebugPort(t *testing.T) {
 	}
 }
 
+// Where a query asks for what the debug port does not tell apart, that is said, and not that
+// there was nothing; but where the log tells it, there was nothing.
+func TestWhatTheDebugPortDoesNotTellApart(t *testing.T) {
+	const apart = "the debug port tells neither satellites apart nor repairs among uploads"
+	for name, c := range map[string]struct {
+		change func(*concern.Query)
+		logged bool
+		want   string
+	}{
+		"one satellite":                 {func(q *concern.Query) { q.Satellites = []string{"us1"} }, false, apart},
+		"repairs among uploads":         {func(q *concern.Query) { q.Actions = []string{"PUT_REPAIR"} }, false, apart},
+		"audits, of which it knows":     {func(q *concern.Query) { q.Actions = []string{"GET_AUDIT"} }, false, "no such transfer succeeded in this time"},
+		"one satellite, with audits":    {func(q *concern.Query) { q.Satellites, q.Actions = []string{"us1"}, []string{"GET_AUDIT"} }, false, "no such transfer succeeded in this time"},
+		"one satellite, and a log too":  {func(q *concern.Query) { q.Satellites = []string{"eu1"} }, true, "no such transfer succeeded in this time"},
+		"all satellites, by a variable": {func(q *concern.Query) { q.Satellites = []string{"$__all"} }, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, node := newStore(t), nodeNamed("A")
+			put := said(100, 20*time.Second, time.Second)
+			put.Action = storagenode.Put
+			poll(t, s, node, 5*time.Minute, noon.Add(-time.Hour), said(100, 20*time.Second, time.Second), put)
+			request := asking(s, concern.Table, []string{"count"}, node)
+			request.Watched[0].Evidence, request.Watched[0].Debug = blind(), "http://localhost:5999"
+			if c.logged {
+				var all []transfer
+				for i := range 200 {
+					x := get(6*time.Minute+time.Duration(i)*time.Millisecond, 200*time.Millisecond)
+					x.piece = string(rune('A' + i))
+					all = append(all, x)
+				}
+				hear(t, s, node, 1000, eventsOf(all...)...)
+				request.Watched[0].Evidence = seeing()
+			}
+			request.Query.GroupBy = []string{"node"}
+			c.change(&request.Query)
+			frames := answered(t, request)
+			because := frames[0].Fields[len(frames[0].Fields)-1]
+			if got := because.At(0); because.Name != "no_latency_because" || got != c.want {
+				t.Errorf("%v, want %q", got, c.want)
+			}
+			if told := strings.Contains(strings.Join(notices(frames), "\n"), "warning: A: no latency: "+apart); told != (c.want == apart) {
+				t.Errorf("notices %q", notices(frames))
+			}
+		})
+	}
+}
+
 // The debug port does not say whose a transfer is.
 func TestSatellitesOfTheDebugPort(t *testing.T) {
 	s, node := newStore(t), nodeNamed("A")

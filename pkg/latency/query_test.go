@@ -492,6 +492,34 @@ func TestRangesAsLongAsATier(t *testing.T) {
 	}
 }
 
+// A number over a range that is long over is of whole steps, which may be much more than the
+// range: that is told, with the time that it is of.
+func TestRangesThatAreCutByLongSteps(t *testing.T) {
+	s, node, _ := monthsOfLatency(t)
+	for name, c := range map[string]struct {
+		from, to time.Duration // before noon
+		want     []string
+	}{
+		"a day, 40 days ago":   {40*24*time.Hour + 12*time.Hour, 39*24*time.Hour + 12*time.Hour, []string{"info: this is of whole steps of 4 days, from 2026-10-10 00:00 UTC to 2026-10-14 00:00 UTC"}},
+		"a day, 20 days ago":   {20*24*time.Hour - 2*time.Hour, 19*24*time.Hour - 2*time.Hour, []string{"info: this is of whole steps of 6 hours, from 2026-11-02 12:00 UTC to 2026-11-03 18:00 UTC"}},
+		"three hours, a week":  {7*24*time.Hour + 90*time.Minute, 7*24*time.Hour - 90*time.Minute, []string{"info: this is of whole steps of 1 hour, from 2026-11-15 10:00 UTC to 2026-11-15 14:00 UTC"}},
+		"a day, to the minute": {26*time.Hour + 30*time.Minute, 2*time.Hour + 30*time.Minute, nil},
+		"30 days up to now":    {30 * 24 * time.Hour, 0, nil},
+		"half an hour, by now": {30 * time.Minute, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []concern.Format{concern.Instant, concern.Table, latency.Histogram, latency.Heatmap, concern.TimeSeries} {
+				request := asking(s, format, []string{"count"}, node)
+				request.From, request.To, request.Query.GroupBy = noon.Add(-c.from), noon.Add(-c.to), []string{"total"}
+				request.MaxPoints = 500
+				if diff := cmp.Diff(c.want, notices(answered(t, request))); diff != "" {
+					t.Errorf("%s: %s", format, diff)
+				}
+			}
+		})
+	}
+}
+
 func jsonNumber(text string, into *float64) (err error) {
 	*into, err = strconv.ParseFloat(text, 64)
 	return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/settings"
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
@@ -45,6 +46,10 @@ type durations struct {
 	times  []int64 // where the steps begin, milliseconds UTC
 	groups map[group][]*store.Histogram
 	seen   map[string]*seenDurations // by node
+
+	step       time.Duration
+	begin, end time.Time // of the steps, which may be before and behind the range
+	coarser    bool      // whether the steps are longer than they were asked for
 }
 
 // seenDurations say how well the durations of a node are known.
@@ -52,20 +57,29 @@ type seenDurations struct {
 	logged, polled  bool
 	coarse, dropped float64
 	count           float64 // of the log
+	hidden          bool    // whether the debug port may have what is asked for, and does not tell it apart
 }
 
 // read reads the selected transfers of all nodes in steps.
 func (a *answer) read(ctx context.Context, step time.Duration) (*durations, error) {
 	from := serving(a.request.Settings.Retention, a.request.Now.Sub(a.request.From), step)
+	asked := step
 	step = max((step+from.step-1)/from.step*from.step, from.step)
 	length := step.Milliseconds()
+	// The last step is read to its end. One that begins where the range ends is none of it.
+	last := max(a.request.To.UnixMilli()-1, a.request.From.UnixMilli())
 	r := store.Range{
 		From: floorDiv(a.request.From.UnixMilli(), length) * length,
-		// The last step is read to its end.
-		To:   floorDiv(a.request.To.UnixMilli(), length)*length + length - 1,
+		To:   floorDiv(last, length)*length + length - 1,
 		Step: length,
 	}
-	d := &durations{groups: map[group][]*store.Histogram{}, seen: map[string]*seenDurations{}}
+	d := &durations{
+		groups: map[group][]*store.Histogram{}, seen: map[string]*seenDurations{},
+		step: step, begin: time.UnixMilli(r.From), end: time.UnixMilli(r.To + 1), coarser: from.step > asked,
+	}
+	if d.end.After(a.request.Now) {
+		d.end = a.request.Now
+	}
 	for at := r.From; at <= r.To; at += length {
 		d.times = append(d.times, at)
 	}
@@ -84,7 +98,13 @@ type both struct{ logged, polled []*store.Histogram }
 func (a *answer) readNode(ctx context.Context, d *durations, node concern.Watched, r store.Range) error {
 	seen := &seenDurations{}
 	d.seen[node.Name] = seen
-	r.Columns = a.selects
+	r.Columns = func(column store.Column) bool {
+		if a.selects(column) {
+			return true
+		}
+		seen.hidden = seen.hidden || a.hides(column)
+		return false
+	}
 	names := map[store.Column]store.Column{}
 	result, err := a.request.Store.Histograms(ctx, r, func(column store.Column) store.Column {
 		into, ok := names[column]
@@ -163,17 +183,18 @@ func sources(groups map[group]*both, n int) []bool {
 	return fromLog
 }
 
-// readNumbers reads how well the durations of the log are known.
+// readNumbers reads how well a node's durations are known, whichever are selected.
 func (a *answer) readNumbers(ctx context.Context, seen *seenDurations, r store.Range) error {
 	r.Aggregate = store.Sum
-	logged := sourceColumn(countColumn, loggedColumn)
+	logged, polled := sourceColumn(countColumn, loggedColumn), sourceColumn(countColumn, polledColumn)
 	r.Columns = func(column store.Column) bool {
-		return column == coarseColumn || column == droppedColumn || column == logged
+		return column == coarseColumn || column == droppedColumn || column == logged || column == polled
 	}
 	result, err := a.request.Store.Read(ctx, r)
 	if err != nil {
 		return err
 	}
+	told := 0.0 // by the debug port
 	for i, column := range result.Columns {
 		sum := 0.0
 		for _, v := range result.Values[i] {
@@ -186,10 +207,13 @@ func (a *answer) readNumbers(ctx context.Context, seen *seenDurations, r store.R
 			seen.coarse = sum
 		case droppedColumn:
 			seen.dropped = sum
+		case polled:
+			told = sum
 		default:
 			seen.count = sum
 		}
 	}
+	seen.hidden = seen.hidden && !logTells(int64(seen.count), int64(told))
 	return nil
 }
 
@@ -200,4 +224,12 @@ func (a *answer) selects(column store.Column) bool {
 		return a.satellites.Matches(allSatellites) // the debug port does not tell them apart
 	}
 	return a.wantsSatellite(satellite) && a.actions.Matches(column.Label(actionLabel))
+}
+
+// hides says whether a histogram that is not selected may have transfers that are, because the
+// debug port does not tell them apart.
+func (a *answer) hides(column store.Column) bool {
+	satellite, action := column.Label(satelliteLabel), column.Label(actionLabel)
+	return column.Metric() == polledColumn && (satellite == "" || a.wantsSatellite(satellite)) &&
+		(a.actions.Matches(action) || action == actionNames[storagenode.Put] && a.actions.Matches(actionNames[storagenode.PutRepair]))
 }
