@@ -198,7 +198,7 @@ func (b buckets) each(h *store.Histogram, f func(bucket int, count float64)) {
 }
 
 // heatmap answers how many transfers took how long in each step: a row a bucket, whose
-// label le is its end in seconds.
+// label le is its end in seconds. A step of which nothing is known is a gap in all of them.
 func (a *answer) heatmap(d *durations) *data.Frame {
 	steps := d.groups[group{}]
 	b, ok := bucketsOf(steps)
@@ -217,8 +217,14 @@ func (a *answer) heatmap(d *durations) *data.Frame {
 	fields := []*data.Field{frames.Column("time", nil, frames.Each(d.times, moment))}
 	for i, counts := range rows {
 		end := formatSeconds(b.end(i))
+		known := make([]*float64, len(counts))
+		for step, h := range steps {
+			if h != nil {
+				known[step] = &counts[step]
+			}
+		}
 		// Without a name of its own Grafana would show both, the column's and the label's.
-		field := frames.Column(end, &data.FieldConfig{Unit: "short", DisplayNameFromDS: end}, counts)
+		field := frames.Column(end, &data.FieldConfig{Unit: "short", DisplayNameFromDS: end}, known)
 		field.Labels = data.Labels{"le": end}
 		fields = append(fields, field)
 	}

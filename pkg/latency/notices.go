@@ -13,10 +13,11 @@ import (
 
 // How fine the durations of an answer are.
 const (
-	milliseconds = "milliseconds" // from the log, by when lines came
-	wholeSeconds = "seconds"      // from the log's own times
-	mixed        = "mixed"        // of both kinds
-	estimated    = "estimated"    // from the debug port, some of them at least
+	milliseconds = "milliseconds"    // from the log, by when lines came
+	twentieths   = "50 milliseconds" // from a file, whose lines come together
+	wholeSeconds = "seconds"         // from the log's own times
+	mixed        = "mixed"           // of both kinds
+	estimated    = "estimated"       // from the debug port, some of them at least
 )
 
 // resolution is how fine the durations of all nodes are; "" where there are none.
@@ -24,6 +25,7 @@ func (d *durations) resolution() string {
 	var all seenDurations
 	for _, seen := range d.seen {
 		all.logged, all.polled = all.logged || seen.logged, all.polled || seen.polled
+		all.file = all.file || seen.logged && seen.file
 		all.count += seen.count
 		all.coarse += seen.coarse
 	}
@@ -37,6 +39,8 @@ func (s seenDurations) resolution() string {
 		return estimated
 	case !s.logged:
 		return ""
+	case s.coarse == 0 && s.file:
+		return twentieths
 	case s.coarse == 0:
 		return milliseconds
 	case s.coarse >= s.count:
@@ -76,7 +80,7 @@ func (a *answer) notices(d *durations) []data.Notice {
 			say(data.NoticeSeverityInfo, node, "from the debug port: counts and means are exact, percentiles are estimated from them and from the 64 values that the node keeps of its last thousand transfers; satellites are not told apart, nor repairs among uploads")
 		}
 		if seen.dropped > 0 {
-			say(data.NoticeSeverityInfo, node, "%.0f transfers began without an end in the log", seen.dropped)
+			say(data.NoticeSeverityInfo, node, "%s began without an end in the log", counted(int64(seen.dropped), "transfer"))
 		}
 	}
 	return notices

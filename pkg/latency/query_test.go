@@ -292,9 +292,15 @@ func TestHeatmap(t *testing.T) {
 		}
 		last = end
 		for i := range field.Len() {
-			if v := field.At(i).(float64); v > 0 {
-				sum += v
-				full = append(full, frame.Fields[0].At(i).(time.Time).Format("15:04")+" le "+field.Name)
+			at := frame.Fields[0].At(i).(time.Time).Format("15:04")
+			v := field.At(i).(*float64)
+			// A step of which nothing is known is none without transfers: it is a gap.
+			if (v != nil) != (at == "11:55" || at == "11:58") {
+				t.Errorf("%s le %s: %v", at, field.Name, v)
+			}
+			if v != nil && *v > 0 {
+				sum += *v
+				full = append(full, at+" le "+field.Name)
 			}
 		}
 	}
@@ -384,12 +390,14 @@ func TestNotices(t *testing.T) {
 		resolution string
 		want       []string
 	}{
-		"all whole seconds":        {eventsOf(late(time.Minute, time.Second)), nil, "seconds", []string{"info: A: 100 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
-		"some of them":             {eventsOf(late(time.Minute, time.Second), get(2*time.Minute, time.Second), get(3*time.Minute, time.Second)), nil, "mixed", []string{"info: A: 33 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
-		"a start without end":      {append(eventsOf(get(5*time.Minute, time.Second))[:1], eventsOf(get(time.Minute, time.Second))...), nil, "milliseconds", []string{"info: A: 1 transfers began without an end in the log"}},
-		"starts, and never an end": {onlyStarts(maxOpen + 7), nil, "", []string{"info: A: 7 transfers began without an end in the log"}},
-		"no log":                   {nil, func(w *concern.Watched) { w.Evidence = concern.Evidence{} }, "", []string{"warning: A: no latency: this node has no log here; give the node's log in the data source's settings; or set debug.addr there, and give its address as the node's debug port in the data source's settings"}},
-		"a retired node":           {nil, func(w *concern.Watched) { w.Evidence, w.Retired = concern.Evidence{}, true }, "", nil},
+		"all whole seconds":                        {eventsOf(late(time.Minute, time.Second)), nil, "seconds", []string{"info: A: 100 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
+		"some of them":                             {eventsOf(late(time.Minute, time.Second), get(2*time.Minute, time.Second), get(3*time.Minute, time.Second)), nil, "mixed", []string{"info: A: 33 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
+		"a start without end":                      {append(eventsOf(get(5*time.Minute, time.Second))[:1], eventsOf(get(time.Minute, time.Second))...), nil, "milliseconds", []string{"info: A: 1 transfer began without an end in the log"}},
+		"a file, of which lines are read together": {eventsOf(get(time.Minute, time.Second)), func(w *concern.Watched) { w.Log.Kind = settings.LogFile }, "50 milliseconds", nil},
+		"a file that was read later":               {eventsOf(late(time.Minute, time.Second)), func(w *concern.Watched) { w.Log.Kind = settings.LogFile }, "seconds", []string{"info: A: 100 % of the durations are of whole seconds, 1 s more or less: these lines were read later than they were written"}},
+		"starts, and never an end":                 {onlyStarts(maxOpen + 7), nil, "", []string{"info: A: 7 transfers began without an end in the log"}},
+		"no log":                                   {nil, func(w *concern.Watched) { w.Evidence = concern.Evidence{} }, "", []string{"warning: A: no latency: this node has no log here; give the node's log in the data source's settings; or set debug.addr there, and give its address as the node's debug port in the data source's settings"}},
+		"a retired node":                           {nil, func(w *concern.Watched) { w.Evidence, w.Retired = concern.Evidence{}, true }, "", nil},
 		"a debug port that never answered": {nil, func(w *concern.Watched) { w.Evidence, w.Debug = blind(), "http://localhost:5999" }, "",
 			[]string{"warning: A: no latency: the debug port http://localhost:5999 has not answered yet; check debug.addr in the node's config.yaml, and that the node's API answers"}},
 	} {

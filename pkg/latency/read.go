@@ -55,6 +55,7 @@ type durations struct {
 // seenDurations say how well the durations of a node are known.
 type seenDurations struct {
 	logged, polled  bool
+	file            bool // whether the node's log is a file
 	coarse, dropped float64
 	count           float64 // of the log
 	hidden          bool    // whether the debug port may have what is asked for, and does not tell it apart
@@ -96,7 +97,7 @@ func (a *answer) read(ctx context.Context, step time.Duration) (*durations, erro
 type both struct{ logged, polled []*store.Histogram }
 
 func (a *answer) readNode(ctx context.Context, d *durations, node concern.Watched, r store.Range) error {
-	seen := &seenDurations{}
+	seen := &seenDurations{file: node.Log.Kind == settings.LogFile}
 	d.seen[node.Name] = seen
 	r.Columns = func(column store.Column) bool {
 		if a.selects(column) {
