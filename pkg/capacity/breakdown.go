@@ -103,7 +103,7 @@ func breakdownOf(n knownNode, paid paid, now time.Time) breakdownRow {
 	if n.polled {
 		s := n.now()
 		r.at = n.latest.At
-		r.stored, r.trash, r.used, r.free, r.allocated = s.pieces(), s.trash, s.used, s.free, s.allocated
+		r.stored, r.trash, r.used, r.free, r.allocated = s.pieces, s.trash, s.used, s.free, s.allocated
 		r.reclaimable = s.reclaimable
 		r.uncollected = r.stored - r.paid
 	} else if n.listed {

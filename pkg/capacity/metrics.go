@@ -19,16 +19,18 @@ type sums struct {
 	used, trash, reclaimable, free, allocated, overused float64
 	growth, growthLower, growthUpper                    float64
 	growthDay, growthMonth, reach                       float64
+	// What is made of several columns at one moment, and so has none.
+	pieces float64
 }
 
 func unknown() sums {
 	n := math.NaN()
-	return sums{n, n, n, n, n, n, n, n, n, n, n, n}
+	return sums{n, n, n, n, n, n, n, n, n, n, n, n, n}
 }
 
-// each are the sums' numbers, in the order of columns.
-func (s *sums) each() [12]*float64 {
-	return [...]*float64{&s.used, &s.trash, &s.reclaimable, &s.free, &s.allocated, &s.overused, &s.growth, &s.growthLower, &s.growthUpper, &s.growthDay, &s.growthMonth, &s.reach}
+// each are the sums' numbers, in the order of columns, and what has none.
+func (s *sums) each() [len(columns) + 1]*float64 {
+	return [...]*float64{&s.used, &s.trash, &s.reclaimable, &s.free, &s.allocated, &s.overused, &s.growth, &s.growthLower, &s.growthUpper, &s.growthDay, &s.growthMonth, &s.reach, &s.pieces}
 }
 
 // growths are those of each that are numbers of bytes a day.
@@ -110,7 +112,7 @@ var metrics = []metric{
 	{name: "free_bytes", title: "free", of: func(s sums) float64 { return s.free }, from: []store.Column{freeColumn}, config: bytesConfig("what is left for uploads")},
 	{name: "trash_bytes", title: "trash", of: func(s sums) float64 { return s.trash }, from: []store.Column{trashColumn}, config: bytesConfig("what waits for its deletion")},
 	{name: "reclaimable_bytes", title: "reclaimable", of: func(s sums) float64 { return s.reclaimable }, from: []store.Column{reclaimableColumn}, config: bytesConfig("what compactions would free")},
-	{name: piecesMetric, title: "pieces", of: sums.pieces, from: []store.Column{usedColumn, trashColumn, reclaimableColumn}, config: bytesConfig("used, without trash and what can be reclaimed")},
+	{name: piecesMetric, title: "pieces", of: func(s sums) float64 { return s.pieces }, config: bytesConfig("used, without trash and what can be reclaimed")},
 	{name: "allocated_bytes", title: "allocated", of: func(s sums) float64 { return s.allocated }, from: []store.Column{allocatedColumn}, config: bytesConfig("what the operator gives")},
 	{name: "overused_bytes", title: "over-used", of: func(s sums) float64 { return s.overused }, from: []store.Column{overusedColumn}, config: bytesConfig("used beyond what is allocated")},
 	{name: usedPercentMetric, title: "used", of: func(s sums) float64 { return share(s.used, s.allocated) }, from: []store.Column{usedColumn, allocatedColumn}, config: usedPercentConfig},
@@ -138,14 +140,6 @@ func metricNames() []string {
 		names[i] = m.name
 	}
 	return names
-}
-
-func (s sums) pieces() float64 {
-	pieces := s.used - s.trash
-	if s.reclaimable == s.reclaimable {
-		pieces -= s.reclaimable
-	}
-	return max(0, pieces)
 }
 
 // until is when it is full, of what was stored with the growth that was known then.

@@ -39,6 +39,24 @@ func (o Outlook) stale(now time.Time) bool {
 // value makes a point of what is stored of one time, by column; NaN: it was not said.
 type value func(of func(store.Column) float64) float64
 
+// valuesOf makes a value of each time of a result.
+func valuesOf(result *store.Result, of value) []float64 {
+	columns := map[store.Column][]float64{}
+	for i, column := range result.Columns {
+		columns[column] = result.Values[i]
+	}
+	values := make([]float64, len(result.Times))
+	for i := range values {
+		values[i] = of(func(c store.Column) float64 {
+			if values := columns[c]; values != nil {
+				return values[i]
+			}
+			return math.NaN()
+		})
+	}
+	return values
+}
+
 // polledPieces are the pieces on the disk. What can be reclaimed an older node does not say,
 // and does not count among what it uses.
 func polledPieces(of func(store.Column) float64) float64 {
@@ -61,19 +79,9 @@ func look(from *store.Store, node concern.Node, pieces value, now time.Time, new
 	if err != nil {
 		return Outlook{}, fmt.Errorf("measure the growth of %s: %w", node.Name, err)
 	}
-	columns := map[store.Column][]float64{}
-	for i, column := range result.Columns {
-		columns[column] = result.Values[i]
-	}
 	points := make([]point, 0, len(result.Times)+1)
-	for i, at := range result.Times {
-		v := pieces(func(c store.Column) float64 {
-			if values := columns[c]; values != nil {
-				return values[i]
-			}
-			return math.NaN()
-		})
-		if v == v && (newest == nil || at < newest.at) {
+	for i, v := range valuesOf(result, pieces) {
+		if at := result.Times[i]; v == v && (newest == nil || at < newest.at) {
 			points = append(points, point{at, v})
 		}
 	}

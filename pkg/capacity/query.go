@@ -119,6 +119,7 @@ func (n knownNode) now() sums {
 	if n.polled {
 		l := n.latest
 		s.used, s.trash, s.allocated, s.overused = float64(l.Used), float64(l.Trash), float64(l.Allocated), float64(l.Overused)
+		s.pieces = l.pieces()
 		if l.Reclaimable != nil {
 			s.reclaimable = float64(*l.Reclaimable)
 		}
@@ -226,10 +227,10 @@ func (s sums) plus(other sums) sums {
 	a, b := s.each(), other.each()
 	for i := range a {
 		switch {
-		case columns[i].stored == reachColumn:
+		case a[i] == &s.reach:
 			*a[i] = max(*a[i], *b[i])
-		case columns[i].stored == reclaimableColumn && *b[i] != *b[i]:
-		case columns[i].stored == reclaimableColumn && *a[i] != *a[i]:
+		case a[i] == &s.reclaimable && *b[i] != *b[i]:
+		case a[i] == &s.reclaimable && *a[i] != *a[i]:
 			*a[i] = *b[i]
 		default:
 			*a[i] += *b[i]
@@ -415,30 +416,40 @@ func (a *answer) readAll(ctx context.Context, step time.Duration) ([]readNode, e
 	var all []readNode
 	for _, n := range a.nodes {
 		r := readNode{node: n}
+		to := a.request.To
+		if to.After(a.request.Now) {
+			to = a.request.Now // nothing is stored of the future but by a wrong clock
+		}
+		read := func(wanted func(store.Column) bool, aggregate store.Aggregate) (*store.Result, error) {
+			return a.request.Store.Read(ctx, store.Range{
+				Group: n.StoredAs(name), Columns: wanted,
+				From: a.request.From.UnixMilli(), To: to.UnixMilli(), Step: step.Milliseconds(), Aggregate: aggregate,
+			})
+		}
 		for _, aggregate := range []store.Aggregate{store.Last, store.Max, store.Min} {
-			if !a.readsAny(aggregate) {
+			if !a.readsAny(aggregate) || to.Before(a.request.From) {
 				continue
 			}
-			to := a.request.To
-			if to.After(a.request.Now) {
-				to = a.request.Now // nothing is stored of the future but by a wrong clock
-			}
-			if to.Before(a.request.From) {
-				break
-			}
-			result, err := a.request.Store.Read(ctx, store.Range{
-				Group:   n.StoredAs(name),
-				Columns: func(c store.Column) bool { return a.reads(c, aggregate) },
-				From:    a.request.From.UnixMilli(), To: to.UnixMilli(), Step: step.Milliseconds(), Aggregate: aggregate,
-			})
+			result, err := read(func(c store.Column) bool { return a.reads(c, aggregate) }, aggregate)
 			if err != nil {
 				return nil, err
 			}
 			r.take(result, aggregate)
 		}
+		if a.wantsPieces() && !to.Before(a.request.From) {
+			result, err := read(isOfPieces, store.Last)
+			if err != nil {
+				return nil, err
+			}
+			r.takePieces(result)
+		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+func (a *answer) wantsPieces() bool {
+	return slices.ContainsFunc(a.metrics, func(m metric) bool { return m.name == piecesMetric })
 }
 
 // reads says whether a column is read with this aggregate: whether a metric is made of it.
@@ -458,14 +469,30 @@ func (a *answer) readsAny(aggregate store.Aggregate) bool {
 	return slices.ContainsFunc(columns[:], func(c column) bool { return a.reads(c.stored, aggregate) })
 }
 
-func (r *readNode) take(result *store.Result, aggregate store.Aggregate) {
-	if r.steps == nil {
-		r.times = result.Times
-		r.steps = make([]sums, len(result.Times))
-		for i := range r.steps {
-			r.steps[i] = unknown()
-		}
+// begin makes room for what is read of each step.
+func (r *readNode) begin(result *store.Result) {
+	if r.steps != nil {
+		return
 	}
+	r.times = result.Times
+	r.steps = make([]sums, len(result.Times))
+	for i := range r.steps {
+		r.steps[i] = unknown()
+	}
+}
+
+// takePieces takes the pieces at the end of each step. The most of each column would be of
+// different moments: what goes from the trash to what can be reclaimed would be in both, and
+// be missing from the pieces.
+func (r *readNode) takePieces(result *store.Result) {
+	r.begin(result)
+	for i, v := range valuesOf(result, polledPieces) {
+		r.steps[i].pieces = max(0, v)
+	}
+}
+
+func (r *readNode) take(result *store.Result, aggregate store.Aggregate) {
+	r.begin(result)
 	for i, known := range columns {
 		at := slices.Index(result.Columns, known.stored)
 		if at < 0 || known.of != aggregate {

@@ -99,6 +99,28 @@ func TestSeriesAreTheFullestOfEachStep(t *testing.T) {
 	}
 }
 
+// What goes from the trash to what can be reclaimed within a step takes nothing from the pieces.
+func TestPiecesOfAStepAreOfOneMoment(t *testing.T) {
+	s := newScene(t)
+	start := s.now.Add(-time.Hour)
+	s.now = start
+	for _, d := range []storagenode.DiskSpace{disk(1000, 800, 100, 0), disk(1000, 800, 0, 100)} {
+		s.poll("A", d)
+		s.poll("B", d)
+		s.now = s.now.Add(interval)
+	}
+	s.now = start.Add(time.Hour)
+	r := s.asking("capacity", concern.TimeSeries, []string{"pieces_bytes"}, "A", "B")
+	want := map[string]map[time.Time]float64{"pieces_bytes{node=A}": {start: 800e9}, "pieces_bytes{node=B}": {start: 800e9}}
+	if diff := cmp.Diff(want, seriesOf(t, s.answer(r)), nearly); diff != "" {
+		t.Error(diff)
+	}
+	r.Query.GroupBy = []string{"total"}
+	if diff := cmp.Diff(map[string]map[time.Time]float64{"pieces_bytes{}": {start: 1600e9}}, seriesOf(t, s.answer(r)), nearly); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTypesAreWhatAnswerAnswers(t *testing.T) {
 	s := newScene(t)
 	s.polls("A", 8*day, time.Hour, growing(1000, 500, 10))
