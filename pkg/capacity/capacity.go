@@ -78,7 +78,7 @@ type Latest struct {
 	Free        int64         `json:"free"`
 	Allocated   int64         `json:"allocated"`
 	Overused    int64         `json:"overused"`
-	// Since when it has been so, poll after poll; zero: it is not so.
+	// Since when it has been so at every poll; zero: it is not so.
 	OverusedSince time.Time `json:"overusedSince,omitzero"`
 	TrashSince    time.Time `json:"trashSince,omitzero"` // much of what is used is trash
 	Outlook       Outlook   `json:"outlook"`

@@ -72,12 +72,12 @@ func (Concern) Conditions() []conditions.Definition {
 		},
 		{
 			Code: codeOverused, Group: groupDisk, Severities: []conditions.Severity{conditions.Warning},
-			Title: "More Used Than Allocated on {node}", When: "the node uses more than is allocated for 24 hours (by more than 0.1 %)", Clears: "no longer over",
+			Title: "More Used Than Allocated on {node}", When: "the node uses more than is allocated for 24 hours (by more than 0.1 %), a silence of the node in between included", Clears: "no longer over",
 			Do: "It takes no uploads. If that is not what you want, allocate more; else wait for garbage collection. Where its own count is wrong, let the used-space filewalker run at its next start.",
 		},
 		{
 			Code: codeTrash, Group: groupDisk, Severities: []conditions.Severity{conditions.Warning},
-			Title: "Much Trash on {node}", When: "more than 20 % of what is used is trash for 8 days: it is kept for 7", Clears: "20 % or less again",
+			Title: "Much Trash on {node}", When: "more than 20 % of what is used is trash for 8 days, a silence of the node in between included: it is kept for 7", Clears: "20 % or less again",
 			Do: "Look for the lines \"emptying trash\" in the node's log, and for filewalkers that fail or never end. Trash takes space and earns nothing.",
 		},
 	}

@@ -74,7 +74,6 @@ func TestConditions(t *testing.T) {
 		{"1 % of 10 TB on the disk", week, flat(gbs(10000, 7000, 100)), ""},
 		{"0.9 % of 10 TB on the disk", week, flat(gbs(10000, 7000, 99)), "disk_out_of_space critical"},
 		{"as much left as is allocated", week, flat(gbs(10000, 9950, 50)), both},
-		{"a little set aside for compactions", week, flat(gbs(10000, 9850, 0)), both},
 		// Over-used for a day.
 		{"over-used for 23 hours", 23 * time.Hour, flat(gbs(1000, 1002, 0)), both},
 		{"over-used for 24 hours", 24 * time.Hour, flat(gbs(1000, 1002, 0)), both + ", disk_overused warning"},
@@ -129,6 +128,31 @@ func TestConditions(t *testing.T) {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// That nobody polled for a while ends nothing that was so before and is so after: over-used bytes and
+// trash do not go and come back. What was not so before begins after it.
+func TestAnOutageDoesNotEndWhatLasts(t *testing.T) {
+	overused, much, little := disk(1000, 1002, 0, 0), disk(1000, 500, 200, 0), disk(1000, 600, 100, 0)
+	for _, c := range []struct {
+		name          string
+		before, after storagenode.DiskSpace
+		lasting       time.Duration
+		want          string
+	}{
+		{"over-used", overused, overused, 12 * time.Hour, "disk_usage_critical info, disk_usage_high info, disk_overused warning"},
+		{"much trash", much, much, 20 * day, "disk_trash warning"},
+		{"much trash, emptied meanwhile", much, little, 20 * day, ""},
+		{"much trash only after it", little, much, 20 * day, ""},
+	} {
+		s := newScene(t)
+		s.polls("A", c.lasting, time.Hour, func(float64) storagenode.DiskSpace { return c.before })
+		s.now = s.now.Add(13 * time.Hour)
+		s.poll("A", c.after)
+		if found, _ := s.judged(); codes(found) != c.want {
+			t.Errorf("%s: found %q, want %q", c.name, codes(found), c.want)
+		}
 	}
 }
 

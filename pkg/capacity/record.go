@@ -8,13 +8,9 @@ import (
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
 
-const (
-	// overusedMargin is which share of what is allocated may be used beyond it: a node that is
-	// full is a little over, with the last uploads and with what compactions need.
-	overusedMargin = 0.001
-	// watchBroken is a pause between two polls after which nobody knows what was in between.
-	watchBroken = 12 * time.Hour
-)
+// overusedMargin is which share of what is allocated may be used beyond it: a node that is
+// full is a little over, with the last uploads and with what compactions need.
+const overusedMargin = 0.001
 
 // Record stores what a poll says of the disk, and what the satellites say that they store.
 // What the node does not say gives nothing, never a zero.
@@ -47,12 +43,13 @@ func (l *Latest) keep(before Latest, known bool, poll concern.Poll, muchTrash fl
 	if known && !before.First.IsZero() && before.First.Before(poll.At) {
 		l.First = before.First
 	}
-	watched := known && poll.At.Sub(before.At) <= max(watchBroken, 3*poll.Interval) && !poll.At.Before(before.At)
+	// What was so before a silence, and is so after it, was so in between: over-used bytes and trash
+	// do not go and come back.
 	since := func(holds bool, began time.Time) time.Time {
 		switch {
 		case !holds:
 			return time.Time{}
-		case watched && !began.IsZero():
+		case known && !began.IsZero() && began.Before(poll.At):
 			return began
 		}
 		return poll.At
