@@ -55,12 +55,12 @@ func (Concern) Conditions() []conditions.Definition {
 		},
 		{
 			Code: codeFullWeek, Group: groupFull, Score: aboutForecast, Severities: infoOrCritical,
-			Title: "Disk Will Be Full Soon on {node}", When: "full within 7 days at the growth of the last 7 days" + asProblem + "critical", Clears: "longer again, or full",
+			Title: "Disk Will Be Full Soon on {node}", When: "full within 7 days at the growth of the last 7 days" + asProblem + "critical", Clears: "longer again; full, or up and down near it while `disk_usage_critical` is raised",
 			Do: "Nothing, if you want the node to be full. Another node takes some weeks to be vetted: start it now.",
 		},
 		{
 			Code: codeFullMonth, Group: groupFull, Score: aboutForecast, Severities: infoOrWarning,
-			Title: "Disk Capacity Warning on {node}", When: "full within 30 days at the growth of the last 7 days" + asProblem + "warning", Clears: "longer again, or full",
+			Title: "Disk Capacity Warning on {node}", When: "full within 30 days at the growth of the last 7 days" + asProblem + "warning", Clears: "longer again; full, or up and down near it while `disk_usage_critical` is raised",
 			Do: "Nothing, if you want the node to be full. Another node takes some weeks to be vetted.",
 		},
 		{
@@ -190,7 +190,7 @@ func (j *judging) full() {
 	}
 	f := j.disk.forecast(j.c.Now)
 	if f.unknown() {
-		if !j.warmingUp(f) {
+		if !j.warmingUp(f) && !j.nearlyFull() {
 			j.unseen("when the disk is full cannot be told: "+f.why, codeFullMonth, codeFullWeek)
 		}
 		return
@@ -212,6 +212,12 @@ func (j *judging) full() {
 		month.Code, month.Severity, month.Title, month.Threshold = codeFullMonth, j.asProblem(conditions.Warning), "Disk Capacity Warning on "+j.node.Name, fullMonth
 		j.find(month)
 	}
+}
+
+// nearlyFull says that the disk is as good as full, which disk_usage_critical tells of: what is free
+// goes up and down with what is deleted, so that most of the time there is no day on which it is full.
+func (j *judging) nearlyFull() bool {
+	return j.polled && j.latest.usedPercent() >= j.node.Thresholds.DiskCritical
 }
 
 // warmingUp says that a forecast is not there because it cannot be yet.

@@ -2,6 +2,7 @@ package capacity_test
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -152,6 +153,39 @@ func TestAnOutageDoesNotEndWhatLasts(t *testing.T) {
 		s.poll("A", c.after)
 		if found, _ := s.judged(); codes(found) != c.want {
 			t.Errorf("%s: found %q, want %q", c.name, codes(found), c.want)
+		}
+	}
+}
+
+// A node that is full is what an operator wants, and its ups and downs hide nothing: that it is full
+// is told as its usage.
+func TestAFullNodeIsWatched(t *testing.T) {
+	for name, of := range map[string]func(age float64) storagenode.DiskSpace{
+		"a little free, more or less": func(age float64) storagenode.DiskSpace {
+			hour := int64(math.Round(age * 24))
+			return disk(10000, 10000-hour*7%11, 0, 0)
+		},
+		"collected each week": func(age float64) storagenode.DiskSpace {
+			since := math.Mod(30-age, 7) // days since the last collection
+			return disk(10000, min(10000, 9970+int64(20*since)), 0, 0)
+		},
+	} {
+		for _, problem := range []bool{false, true} {
+			s := newScene(t)
+			s.settings.Alerts.FullDiskIsAProblem = problem
+			hours := 0
+			end := s.now
+			for s.now = end.Add(-20 * day); !s.now.After(end); s.now = s.now.Add(time.Hour) {
+				s.poll("A", of(end.Sub(s.now).Hours()/24))
+				if found, unseen := s.judged(); len(unseen) > 0 {
+					hours++
+				} else if !strings.HasPrefix(codes(found), "disk_usage_critical") {
+					t.Fatalf("%s: found %q", name, codes(found))
+				}
+			}
+			if hours > 0 {
+				t.Errorf("%s, a problem %t: not watched for %d of %d hours", name, problem, hours, 20*24)
+			}
 		}
 	}
 }
