@@ -71,7 +71,8 @@ func (Concern) Policies(retention settings.Retention) map[string]store.Policy {
 type Latest struct {
 	First       time.Time     `json:"first"` // when it first said so
 	At          time.Time     `json:"at"`
-	Interval    time.Duration `json:"interval"` // between polls
+	Interval    time.Duration `json:"interval"`         // between polls
+	Started     time.Time     `json:"started,omitzero"` // the node's process
 	Used        int64         `json:"used"`
 	Trash       int64         `json:"trash"`
 	Reclaimable *int64        `json:"reclaimable,omitempty"` // nil where the node does not say it
@@ -90,6 +91,8 @@ type Heard struct {
 	At      time.Time `json:"at"`
 	Free    int64     `json:"free"`
 	Outlook Outlook   `json:"outlook"`
+	// TooSmall is when the node last said that the disk has less than what is allocated.
+	TooSmall time.Time `json:"tooSmall,omitzero"`
 }
 
 // usedPercent is how much of what is allocated is used.
@@ -147,7 +150,7 @@ type disk struct {
 	latest Latest
 	heard  Heard
 	polled bool // whether its API ever said anything
-	listed bool // whether its log ever did
+	listed bool // whether its log ever said what is free
 }
 
 // read is what is known of a node's disk. What is stored and cannot be read is as if it had
@@ -158,9 +161,10 @@ func read(from *store.Store, node concern.Node) disk {
 	if d.polled, err = readDocument(from, node.StoredAs(name), &d.latest); err != nil {
 		d.latest = Latest{}
 	}
-	if d.listed, err = readDocument(from, node.StoredAs(heardName), &d.heard); err != nil {
+	if _, err = readDocument(from, node.StoredAs(heardName), &d.heard); err != nil {
 		d.heard = Heard{}
 	}
+	d.listed = !d.heard.At.IsZero()
 	return d
 }
 

@@ -28,10 +28,17 @@ const (
 	// fullMonth and fullWeek are in how many days a disk is full soon.
 	fullMonth = 30.0
 	fullWeek  = 7.0
-	// notTheDisk is how much less may be free than is left of what is allocated before it is the
-	// disk that has no more, in bytes and in percent: nodes set some aside for compactions.
-	notTheDisk        = 10_000_000_000
-	notTheDiskPercent = 2.0
+	// setAside is how much less may be free than is left of what is allocated before it is the disk
+	// that has no more, in bytes and in percent: a hashstore keeps room for its compactions, which
+	// counts as used up though it is free. How much, the node does not say: it grows with the pieces.
+	setAside        = 10_000_000_000
+	setAsidePercent = 2.0
+	// nothing is less than what a node leaves that stops at what is allocated: satellites choose
+	// none with less than 5 GB. Where not even that is free, it is the disk from leastMissing on.
+	nothing      = 100_000_000
+	leastMissing = 1_000_000_000
+	// beforeStart is how long before the time that it says a node may have started.
+	beforeStart = time.Minute
 	// staleDisk is after which time without any word the disk is not watched any more.
 	staleDisk = 2 * time.Hour
 )
@@ -66,7 +73,7 @@ func (Concern) Conditions() []conditions.Definition {
 		{
 			Code: codeOutOfSpace, Group: groupDisk, Severities: []conditions.Severity{conditions.Critical},
 			Title:  "Disk Out of Space on {node}",
-			When:   "less than 5 GB or 1 % is free while the node may still use more: the disk has less than what is allocated",
+			When:   "less than 5 GB or 1 % is free because the disk has no more, though more is allocated: by over 10 GB and 2 %, as a hashstore sets some aside for compactions, or by over 1 GB where nothing at all is free; or the node said at its start, in its log, that the disk is too small",
 			Clears: "more is free again, or less is allocated",
 			Do:     "Something else fills the disk, or more is allocated than it has: compactions and databases need room, and uploads are refused without a word. Free space, or lower storage.allocated-disk-space.",
 		},
@@ -238,7 +245,9 @@ func (f forecast) band() string {
 }
 
 // outOfSpace is about the disk, not about what is allocated: where less is free than is left of
-// that, it is the disk that has no more. How much a disk has beyond that the node does not say.
+// that, it is the disk that has no more. How much a disk has beyond that the node does not say. At
+// its start, it lowers what is allocated to what the disk has, and then nothing is missing any more:
+// its log tells of that. One that says that it is over is at the end of what is allocated.
 func (j *judging) outOfSpace() {
 	free, at := j.latest.Free, j.latest.At
 	if j.listed && j.heard.At.After(at.Add(-heardStep)) && j.c.Now.Sub(j.heard.At) < staleDisk {
@@ -248,15 +257,32 @@ func (j *judging) outOfSpace() {
 	missing := float64(j.latest.Allocated-j.latest.Used) - float64(free)
 	// What a disk needs for compactions and databases.
 	least := max(j.node.Thresholds.DiskFreeGB*1e9, j.node.Thresholds.DiskFreePercent/100*allocated)
-	if float64(free) >= least || missing <= max(notTheDisk, notTheDiskPercent/100*allocated) {
+	margin := max(setAside, setAsidePercent/100*allocated)
+	if free < nothing {
+		margin = leastMissing
+	}
+	why := ""
+	switch {
+	case float64(free) >= least:
+		return
+	case j.tooSmallAtStart():
+		why = "and the node found at its start that the disk has less than what is allocated"
+	case j.latest.Overused == 0 && missing > margin:
+		why = fmt.Sprintf("and the node may use %s more: the disk has %s less than what is allocated", bytesText(float64(j.latest.Allocated-j.latest.Used)), bytesText(missing))
+	default:
 		return
 	}
 	j.find(conditions.Finding{
 		Code: codeOutOfSpace, Severity: conditions.Critical, Title: "Disk Out of Space on " + j.node.Name,
-		Message: fmt.Sprintf("%s are free on the disk (threshold: %s), and the node may use %s more: the disk has %s less than what is allocated. Compactions and databases need room, and uploads are refused without a word. Free space, or lower storage.allocated-disk-space.",
-			bytesText(float64(free)), bytesText(least), bytesText(float64(j.latest.Allocated-j.latest.Used)), bytesText(missing)),
+		Message: fmt.Sprintf("%s are free on the disk (threshold: %s), %s. Compactions and databases need room, and uploads are refused without a word. Free space, or lower storage.allocated-disk-space.",
+			bytesText(float64(free)), bytesText(least), why),
 		Value: float64(free), Threshold: least, Unit: bytesUnit,
 	})
+}
+
+// tooSmallAtStart says whether the node said at its last start that the disk is too small.
+func (j *judging) tooSmallAtStart() bool {
+	return !j.latest.Started.IsZero() && !j.heard.TooSmall.Before(j.latest.Started.Add(-beforeStart))
 }
 
 func (j *judging) overused() {
@@ -264,10 +290,14 @@ func (j *judging) overused() {
 	if since.IsZero() || j.c.Now.Sub(since) < j.node.Thresholds.DiskOverused {
 		return
 	}
+	with := ""
+	if j.latest.Overused > max(0, j.latest.Used-j.latest.Allocated) {
+		with = ", with what it sets aside for compactions"
+	}
 	j.find(conditions.Finding{
 		Code: codeOverused, Severity: conditions.Warning, Title: "More Used Than Allocated on " + j.node.Name,
-		Message: fmt.Sprintf("The node uses %s more than the %s that are allocated, since %s. It takes no uploads. Allocate more, or wait for garbage collection.",
-			bytesText(float64(j.latest.Overused)), bytesText(float64(j.latest.Allocated)), clock(since)),
+		Message: fmt.Sprintf("The node uses %s more than the %s that are allocated%s, since %s. It takes no uploads. Allocate more, or wait for garbage collection.",
+			bytesText(float64(j.latest.Overused)), bytesText(float64(j.latest.Allocated)), with, clock(since)),
 		Value: float64(j.latest.Overused), Threshold: 0, Unit: bytesUnit, Since: since,
 	})
 }

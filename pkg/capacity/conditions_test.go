@@ -75,6 +75,16 @@ func TestConditions(t *testing.T) {
 		{"1 % of 10 TB on the disk", week, flat(gbs(10000, 7000, 100)), ""},
 		{"0.9 % of 10 TB on the disk", week, flat(gbs(10000, 7000, 99)), "disk_out_of_space critical"},
 		{"as much left as is allocated", week, flat(gbs(10000, 9950, 50)), both},
+		// What a hashstore sets aside is missing as well, but then the disk is not at its end, or the
+		// node says that it is over.
+		{"15 GB of 1 TB set aside, and a little free", week, flat(gbs(1000, 984, 1)), both},
+		{"150 GB of 10 TB set aside, and a little free", week, flat(gbs(10000, 9849, 1)), both},
+		{"30 GB of 1 TB set aside, and over", week, flat(storagenode.NewDiskSpace(tb, 970*gb, 0, 0, 0, gb/2)), both},
+		{"nothing free, 15 GB of 1 TB left", week, flat(gbs(1000, 985, 0)), both + ", disk_out_of_space critical"},
+		{"nothing free, 150 GB of 10 TB left", week, flat(gbs(10000, 9850, 0)), both + ", disk_out_of_space critical"},
+		{"nothing free, 75 GB of 4 TB left", week, flat(gbs(4000, 3925, 0)), both + ", disk_out_of_space critical"},
+		{"nothing free, 9 GB of 500 left", week, flat(gbs(500, 491, 0)), both + ", disk_out_of_space critical"},
+		{"nothing free, and next to nothing left", week, flat(gbs(500, 499.5, 0)), both},
 		// Over-used for a day.
 		{"over-used for 23 hours", 23 * time.Hour, flat(gbs(1000, 1002, 0)), both},
 		{"over-used for 24 hours", 24 * time.Hour, flat(gbs(1000, 1002, 0)), both + ", disk_overused warning"},
@@ -313,5 +323,52 @@ func TestOutOfSpaceFromTheLog(t *testing.T) {
 	s.poll("A", diskOf(t, `{"used":3000000000000,"available":4000000000000,"trash":0,"overused":0}`))
 	if found, _ := s.judged(); len(found) > 0 {
 		t.Errorf("found %q", codes(found))
+	}
+}
+
+// At its start a node lowers what is allocated to what the disk has. Nothing is missing then, and
+// the log says so.
+func TestOutOfSpaceAfterAStart(t *testing.T) {
+	const line = "WARN\tpiecestore:monitor\tDisk space is less than requested. Allocated space is\t{\"bytes\": 3998000000000}"
+	s := newScene(t)
+	started := s.now.Add(-2 * day)
+	poll := func() string {
+		t.Helper()
+		s.record("A", concern.Poll{Status: &storagenode.Status{DiskSpace: storagenode.NewDiskSpace(3998*gb, 3995*gb, 3*gb, 0, 0, 0), StartedAt: started}})
+		found, unseen := s.judged()
+		if len(unseen) > 0 {
+			t.Errorf("not watched: %v", unseen)
+		}
+		return codes(found)
+	}
+	const full, out = "disk_usage_critical info, disk_usage_high info", "disk_usage_critical info, disk_usage_high info, disk_out_of_space critical"
+	if got := poll(); got != full {
+		t.Errorf("found %q of a node that is as full as is allocated", got)
+	}
+	now := s.now
+	s.now = started.Add(-time.Second) // it looks at the disk before it knows when it started
+	s.line("A", line)
+	s.flush("A")
+	s.now = now
+	if got := poll(); got != out {
+		t.Errorf("found %q of a node with a disk that is too small", got)
+	}
+	if free := instantsOf(t, s.answer(s.asking("capacity", concern.Instant, []string{"free_bytes"}, "A")))["free_bytes{node=A}"]; free != float64(3*gb) {
+		t.Errorf("%f are free", free)
+	}
+	started = s.now.Add(-time.Hour)
+	if got := poll(); got != full {
+		t.Errorf("found %q after a start without that", got)
+	}
+}
+
+// What is set aside for compactions a node counts as over-used, though it is not used.
+func TestOverusedWithWhatIsSetAside(t *testing.T) {
+	s := newScene(t)
+	s.polls("A", 2*day, time.Hour, func(float64) storagenode.DiskSpace { return storagenode.NewDiskSpace(tb, 995*gb, 0, 0, 0, 10*gb) })
+	found, _ := s.judged()
+	const want = "The node uses 10.0 GB more than the 1.0 TB that are allocated, with what it sets aside for compactions, since 2026-11-18 12:00 UTC."
+	if last := found[len(found)-1]; last.Code != "disk_overused" || !strings.HasPrefix(last.Message, want) {
+		t.Errorf("%s: %s", last.Code, last.Message)
 	}
 }

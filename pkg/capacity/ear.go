@@ -31,6 +31,8 @@ type ear struct {
 	newest   heardFree
 	finished map[int64]heardFree // other steps that were heard since the last Flush
 	news     bool
+
+	tooSmall time.Time // when the node said that the disk is too small, since the last Flush
 }
 
 // heardFree is what was free when the last upload of a step began.
@@ -46,7 +48,8 @@ func (c Concern) Listen(node concern.Node, from *store.Store) concern.Ear {
 
 // Hear takes a line.
 func (e *ear) Hear(event *storagenode.Event) {
-	if event.Kind != storagenode.UploadStarted || event.Free < 0 {
+	tooSmall := event.Kind == storagenode.DiskTooSmall
+	if !tooSmall && (event.Kind != storagenode.UploadStarted || event.Free < 0) {
 		return
 	}
 	if event.Time.After(e.until) {
@@ -55,6 +58,12 @@ func (e *ear) Hear(event *storagenode.Event) {
 			return
 		}
 		e.until = event.Time.Add(time.Minute)
+	}
+	if tooSmall {
+		if event.Time.After(e.tooSmall) {
+			e.tooSmall = event.Time
+		}
+		return
 	}
 	step := floorDiv(event.Time.UnixMilli(), heardStep.Milliseconds())
 	if step != e.current {
@@ -75,10 +84,12 @@ func (e *ear) finish() { e.finished[e.current] = e.newest }
 
 // Flush adds what was heard since the last Flush.
 func (e *ear) Flush(into *store.Batch) error {
-	if !e.news {
+	if !e.news && e.tooSmall.IsZero() {
 		return nil
 	}
-	e.finish()
+	if e.news {
+		e.finish()
+	}
 	var heard Heard
 	if _, err := readDocument(e.from, e.node.StoredAs(heardName), &heard); err != nil {
 		heard = Heard{} // it is written anew
@@ -93,13 +104,17 @@ func (e *ear) Flush(into *store.Batch) error {
 			heard.At, heard.Free, latest = h.at.UTC(), h.free, true
 		}
 	}
+	found := e.tooSmall.After(heard.TooSmall)
+	if found {
+		heard.TooSmall = e.tooSmall.UTC()
+	}
 	clear(e.finished)
-	e.news = false
+	e.news, e.tooSmall = false, time.Time{}
 	// The newest line of this step goes on to count.
-	if !latest {
+	if !latest && !found {
 		return nil
 	}
-	if now := e.now(); now.Sub(heard.At) < live {
+	if now := e.now(); latest && now.Sub(heard.At) < live {
 		if err := e.measure(&heard, into, now); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ func (Concern) Record(node concern.Node, poll concern.Poll, from *store.Store, i
 	if !ok {
 		return err
 	}
+	latest.Started = poll.Status.StartedAt.UTC()
 	before := read(from, node)
 	latest.keep(before.latest, before.polled, poll, node.Thresholds.DiskTrash)
 	if latest.Outlook.stale(poll.At) {
