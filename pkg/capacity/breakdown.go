@@ -12,7 +12,6 @@ import (
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/frames"
-	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/storagenode"
 )
 
 // breakdownType is the query type that says why the numbers differ: what the satellites pay for
@@ -70,7 +69,6 @@ type breakdownRow struct {
 	breakdown
 	paidUntil time.Time // the end of the oldest last day that a satellite counted
 	at        time.Time
-	late      []string // satellites that count late
 }
 
 func breakdownOf(n knownNode, paid paid, now time.Time) breakdownRow {
@@ -81,23 +79,21 @@ func breakdownOf(n knownNode, paid paid, now time.Time) breakdownRow {
 		if !ok {
 			continue
 		}
-		average, _ := s.average()
 		if r.paid != r.paid {
 			r.paid, r.paidAverage = 0, 0
 		}
-		r.paid += last.Bytes
-		if last.Start.Year() == now.UTC().Year() && last.Start.Month() == now.UTC().Month() || now.Sub(last.Start) <= lateDays {
-			r.paidAverage += average // a satellite that left months ago pays nothing any more
+		if !s.pays(n.lastHeard(now)) {
+			continue
 		}
+		average, _ := s.average()
+		r.paid += last.Bytes
+		r.paidAverage += average
 		until := last.Start.Add(day)
 		if until.After(now) {
 			until = now // of today it has counted what there was until now, at most
 		}
 		if r.paidUntil.IsZero() || until.Before(r.paidUntil) {
 			r.paidUntil = until
-		}
-		if now.Sub(last.Start) > lateDays {
-			r.late = append(r.late, storagenode.SatelliteName(s.ID))
 		}
 	}
 	if n.polled {
@@ -128,9 +124,9 @@ func (r breakdownRow) because() string {
 		bytes float64
 		words string
 	}{
-		{r.uncollected, "is garbage that is not collected yet, or not counted by the satellites yet"},
-		{r.trash, "is trash, deleted after a week"},
-		{r.reclaimable, "waits for compactions"},
+		{r.uncollected, "are garbage that is not collected yet, or not counted by the satellites yet"},
+		{r.trash, "are trash, deleted after a week"},
+		{r.reclaimable, "wait for compactions"},
 	}
 	slices.SortStableFunc(parts, func(a, b struct {
 		bytes float64
@@ -157,7 +153,8 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 	var notices []data.Notice
 	for _, node := range request.Watched {
 		n := knownNode{Watched: node, disk: read(request.Store, node.Node)}
-		r := breakdownOf(n, readPaid(request.Store, node.Node), request.Now)
+		paid := readPaid(request.Store, node.Node)
+		r := breakdownOf(n, paid, request.Now)
 		if (n.ever() || r.paid == r.paid) && !(total && node.Retired) {
 			rows = append(rows, r)
 		}
@@ -169,13 +166,13 @@ func answerBreakdown(request concern.Request) (data.Frames, error) {
 			text += withoutIt
 		}
 		if text == "" && r.paid != r.paid {
-			text, severity = node.Name+": no satellite has said yet what it stores: it does so a day after the first upload, and at the begin of a month", data.NoticeSeverityInfo
+			text, severity = node.Name+": no satellite has said yet what it stores: it does so a day after the first upload, and at the beginning of a month", data.NoticeSeverityInfo
 			if total {
 				text += "; what all nodes are paid for is without it"
 			}
 		}
-		if text == "" && len(r.late) > 0 {
-			text, severity = fmt.Sprintf("%s: not counted for more than %d days: %s", node.Name, int(inDays(lateDays)), strings.Join(r.late, ", ")), data.NoticeSeverityInfo
+		if late := paid.late(n.lastHeard(request.Now), request.Now); text == "" && late != "" {
+			text, severity = node.Name+": "+late, data.NoticeSeverityInfo
 		}
 		if text != "" {
 			notices = append(notices, data.Notice{Severity: severity, Text: text})

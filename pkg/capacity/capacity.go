@@ -184,6 +184,14 @@ func (d disk) at() time.Time {
 	return d.heard.At
 }
 
+// lastHeard is when what is known of the disk was so: now, unless the node is silent.
+func (d disk) lastHeard(now time.Time) time.Time {
+	if at := d.at(); !at.IsZero() && at.Before(now) {
+		return at
+	}
+	return now
+}
+
 func (d disk) free() int64 {
 	if d.polled {
 		return d.latest.Free

@@ -1,8 +1,10 @@
 package capacity
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
@@ -56,6 +58,35 @@ func (s paidSatellite) average() (bytes float64, days int) {
 		return math.NaN(), 0
 	}
 	return bytes / hours, days
+}
+
+// lateDays is after which time a satellite that has not counted is late.
+const lateDays = 3 * day
+
+// pays says whether a satellite pays for what it counted last. One that was left, or that has
+// disqualified the node, counts nothing any more: it has no day in this month.
+func (s paidSatellite) pays(at time.Time) bool {
+	last, ok := s.last()
+	at = at.UTC()
+	return ok && (last.Start.Year() == at.Year() && last.Start.Month() == at.Month() || at.Sub(last.Start) <= lateDays)
+}
+
+// late names the satellites that count late, and says which of them pay for nothing any more; "":
+// none. At is when the node was last heard.
+func (p paid) late(at, now time.Time) string {
+	var late []string
+	for _, s := range p.Satellites {
+		last, ok := s.last()
+		if !ok || now.Sub(last.Start) <= lateDays {
+			continue
+		}
+		text := fmt.Sprintf("%s last counted %s", storagenode.SatelliteName(s.ID), last.Start.Format(time.DateOnly))
+		if !s.pays(at) {
+			text += " and is not among what is paid for"
+		}
+		late = append(late, text)
+	}
+	return strings.Join(late, ", ")
 }
 
 // paidDays are the days that a satellite has counted. A zero among others is a day that it did

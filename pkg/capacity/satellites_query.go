@@ -49,7 +49,8 @@ type satelliteAnswer struct {
 
 type paidNode struct {
 	concern.Watched
-	paid paid
+	paid      paid
+	lastHeard time.Time
 }
 
 // groupsOf reads a query's groupBy. Total stands alone and is none.
@@ -84,7 +85,11 @@ func answerSatellites(ctx context.Context, request concern.Request) (data.Frames
 		slices.SortStableFunc(known.Satellites, func(x, y paidSatellite) int {
 			return strings.Compare(storagenode.SatelliteName(x.ID), storagenode.SatelliteName(y.ID))
 		})
-		a.nodes = append(a.nodes, paidNode{node, known})
+		lastHeard := request.Now
+		if !node.Retired {
+			lastHeard = read(request.Store, node.Node).lastHeard(request.Now)
+		}
+		a.nodes = append(a.nodes, paidNode{node, known, lastHeard})
 	}
 	var result data.Frames
 	switch request.Query.Format {
@@ -280,7 +285,8 @@ func added(sum, values []float64) []float64 {
 	return sum
 }
 
-// instants answers what is known last, whatever the range is.
+// instants answers what is known last, whatever the range is. In a sum, a satellite counts as long as
+// it pays.
 func (a satelliteAnswer) instants() data.Frames {
 	var result data.Frames
 	for _, metric := range []string{paidMetric, paidAverageMetric} {
@@ -295,6 +301,9 @@ func (a satelliteAnswer) instants() data.Frames {
 				v := last.Bytes
 				if metric == paidAverageMetric {
 					v, _ = s.average()
+				}
+				if len(a.groupBy) < 2 && !s.pays(node.lastHeard) {
+					v = 0
 				}
 				group := a.of(node.Name, s.ID)
 				if _, known := sums[group]; !known {
@@ -348,9 +357,6 @@ func (a satelliteAnswer) table() data.Frames {
 	)}
 }
 
-// lateDays is after which time a satellite that has not counted is late.
-const lateDays = 3 * day
-
 // notices name the nodes of which no satellite has said anything, and satellites that count late.
 func (a satelliteAnswer) notices() []data.Notice {
 	var notices []data.Notice
@@ -359,21 +365,15 @@ func (a satelliteAnswer) notices() []data.Notice {
 			continue
 		}
 		if len(node.paid.Satellites) == 0 {
-			text, severity := fmt.Sprintf("%s: no satellite has said yet what it stores: it does so a day after the first upload, and at the begin of a month", node.Name), data.NoticeSeverityInfo
+			text, severity := fmt.Sprintf("%s: no satellite has said yet what it stores: it does so a day after the first upload, and at the beginning of a month", node.Name), data.NoticeSeverityInfo
 			if node.Trouble != "" {
 				text, severity = fmt.Sprintf("%s: no satellite's storage is known: %s", node.Name, node.Trouble), data.NoticeSeverityWarning
 			}
 			notices = append(notices, data.Notice{Severity: severity, Text: text})
 			continue
 		}
-		var late []string
-		for _, s := range node.paid.Satellites {
-			if last, _ := s.last(); a.request.Now.Sub(last.Start) > lateDays {
-				late = append(late, fmt.Sprintf("%s (%s)", storagenode.SatelliteName(s.ID), last.Start.Format(time.DateOnly)))
-			}
-		}
-		if len(late) > 0 {
-			notices = append(notices, data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf("%s: the last day that was counted is not of today, of %s", node.Name, strings.Join(late, ", "))})
+		if late := node.paid.late(node.lastHeard, a.request.Now); late != "" {
+			notices = append(notices, data.Notice{Severity: data.NoticeSeverityInfo, Text: node.Name + ": " + late})
 		}
 	}
 	return notices

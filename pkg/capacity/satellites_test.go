@@ -109,7 +109,7 @@ func TestDaysAreKept(t *testing.T) {
 		t.Error(diff)
 	}
 	texts := notices(s.answer(s.asking("satellite_storage", concern.Table, nil, "A")))
-	if len(texts) != 1 || texts[0] != "info: A: the last day that was counted is not of today, of eu1 (2026-11-20)" {
+	if len(texts) != 1 || texts[0] != "info: A: eu1 last counted 2026-11-20 and is not among what is paid for" {
 		t.Errorf("notices %q", texts)
 	}
 }
@@ -169,6 +169,70 @@ func TestAMissingDayIsNoDent(t *testing.T) {
 	}
 }
 
+// A satellite that was left, or that has disqualified the node, pays for nothing any more: what it
+// counted last is its own, and in no sum.
+func TestASatelliteThatWasLeftPaysNothing(t *testing.T) {
+	s := newScene(t)
+	end := s.now
+	s.now = end.Add(-90 * day)
+	s.counted("A", map[string][]float64{us1: {600}, eu1: {300}})
+	s.counted("B", map[string][]float64{eu1: {50}})
+	s.now = end
+	s.counted("A", map[string][]float64{us1: {600}})
+	s.poll("A", disk(2000, 1000, 0, 0))
+	s.poll("B", disk(2000, 200, 0, 0))
+	frames := s.answer(s.asking("storage_breakdown", concern.Table, nil, "A", "B"))
+	rows := rowsOf(frames[0], "node_name", "paid_average_bytes", "paid_bytes", "uncollected_bytes", "paid_until", "because")
+	want := []string{
+		"A 600000000000.0 600000000000.0 400000000000.0 2026-11-20T12:00:00Z 400.0 GB are not paid for: 400.0 GB are garbage that is not collected yet, or not counted by the satellites yet",
+		"B 0.0 0.0 200000000000.0 - 200.0 GB are not paid for: 200.0 GB are garbage that is not collected yet, or not counted by the satellites yet",
+	}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"info: A: eu1 last counted 2026-08-22 and is not among what is paid for", "info: B: eu1 last counted 2026-08-22 and is not among what is paid for"}, notices(frames)); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range []struct {
+		groupBy []string
+		want    map[string]float64
+	}{
+		{[]string{"total"}, map[string]float64{"paid_bytes{}": 600e9, "paid_average_bytes{}": 600e9}},
+		{[]string{"node"}, map[string]float64{"paid_bytes{node=A}": 600e9, "paid_average_bytes{node=A}": 600e9, "paid_bytes{node=B}": 0, "paid_average_bytes{node=B}": 0}},
+		{nil, map[string]float64{
+			"paid_bytes{node=A, satellite=us1}": 600e9, "paid_average_bytes{node=A, satellite=us1}": 600e9, "paid_bytes{node=A, satellite=eu1}": 300e9, "paid_average_bytes{node=A, satellite=eu1}": 300e9,
+			"paid_bytes{node=B, satellite=eu1}": 50e9, "paid_average_bytes{node=B, satellite=eu1}": 50e9,
+		}},
+	} {
+		r := s.asking("satellite_storage", concern.Instant, nil, "A", "B")
+		r.Query.GroupBy = c.groupBy
+		if diff := cmp.Diff(c.want, instantsOf(t, s.answer(r)), nearly); diff != "" {
+			t.Errorf("by %q: %s", c.groupBy, diff)
+		}
+	}
+}
+
+// What a node that is silent stored then, its satellites paid for then. Nobody pays for one that is
+// retired.
+func TestASilentNodeIsComparedAsOfItsLastWord(t *testing.T) {
+	s := newScene(t)
+	s.poll("A", disk(2000, 1000, 0, 0))
+	s.counted("A", map[string][]float64{us1: {900}})
+	s.now = s.now.Add(20 * day) // in the next month
+	for _, kind := range []string{"storage_breakdown", "satellite_storage"} {
+		r := s.asking(kind, concern.Instant, []string{"paid_bytes"}, "A")
+		r.Query.GroupBy = []string{"total"}
+		if diff := cmp.Diff(map[string]float64{"paid_bytes{}": 900e9}, instantsOf(t, s.answer(r))); diff != "" {
+			t.Errorf("%s: %s", kind, diff)
+		}
+	}
+	r := s.asking("satellite_storage", concern.Instant, []string{"paid_bytes"}, "A")
+	r.Query.GroupBy, r.Watched[0].Retired = []string{"total"}, true
+	if diff := cmp.Diff(map[string]float64{"paid_bytes{}": 0}, instantsOf(t, s.answer(r))); diff != "" {
+		t.Errorf("retired: %s", diff)
+	}
+}
+
 // What satellites pay for, garbage, trash and what can be reclaimed add up to what is used.
 func TestBreakdown(t *testing.T) {
 	s := newScene(t)
@@ -180,7 +244,7 @@ func TestBreakdown(t *testing.T) {
 	frames := s.answer(s.asking("storage_breakdown", concern.Table, nil, "A", "B", "C"))
 	rows := rowsOf(frames[0], "node_name", "paid_average_bytes", "paid_bytes", "stored_bytes", "uncollected_bytes", "trash_bytes", "reclaimable_bytes", "used_bytes", "because")
 	want := []string{
-		"A 300000000000.0 320000000000.0 400000000000.0 80000000000.0 50000000000.0 30000000000.0 480000000000.0 160.0 GB are not paid for: 80.0 GB is garbage that is not collected yet, or not counted by the satellites yet, 50.0 GB is trash, deleted after a week, 30.0 GB waits for compactions",
+		"A 300000000000.0 320000000000.0 400000000000.0 80000000000.0 50000000000.0 30000000000.0 480000000000.0 160.0 GB are not paid for: 80.0 GB are garbage that is not collected yet, or not counted by the satellites yet, 50.0 GB are trash, deleted after a week, 30.0 GB wait for compactions",
 		"B 100000000000.0 100000000000.0 100000000000.0 0.0 0.0 - 100000000000.0 what is used is paid for",
 		"C - - 10000000000.0 - 0.0 0.0 10000000000.0 no satellite has counted yet",
 	}
