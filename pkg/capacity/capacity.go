@@ -47,8 +47,12 @@ const (
 	reachColumn       = "forecast_reach_days" // how far ahead the growth tells; 0: not at all
 )
 
-// paidColumn is what a satellite stored on the average of a day, stamped with its begin.
-const paidColumn = "paid_bytes"
+// paidColumn is what a satellite stored on the average of a day, and hoursColumn of how many hours it
+// is the average; both are stamped with the day's begin.
+const (
+	paidColumn  = "paid_bytes"
+	hoursColumn = "paid_hours"
+)
 
 const satelliteLabel = "satellite"
 

@@ -149,7 +149,8 @@ func (p *paid) satellite(id string) *paidSatellite {
 	return &p.Satellites[len(p.Satellites)-1]
 }
 
-func paidColumnOf(id string) store.Column { return store.NewColumn(paidColumn, satelliteLabel, id) }
+func paidColumnOf(id string) store.Column  { return store.NewColumn(paidColumn, satelliteLabel, id) }
+func hoursColumnOf(id string) store.Column { return store.NewColumn(hoursColumn, satelliteLabel, id) }
 
 // recordSatellites stores what is new of what the satellites say that they store.
 func recordSatellites(node concern.Node, poll concern.Poll, from *store.Store, into *store.Batch) error {
@@ -165,7 +166,7 @@ func recordSatellites(node concern.Node, poll concern.Poll, from *store.Store, i
 		satellite := known.satellite(scores.ID)
 		for _, d := range satellite.learn(paidDays(scores.Storage, poll.At)) {
 			at := d.Start.UnixMilli()
-			rows[at] = append(rows[at], store.Sample{Column: paidColumnOf(scores.ID), Value: d.Bytes})
+			rows[at] = append(rows[at], store.Sample{Column: paidColumnOf(scores.ID), Value: d.Bytes}, store.Sample{Column: hoursColumnOf(scores.ID), Value: d.Hours})
 			satellite.At, known.At = poll.At.UTC(), poll.At.UTC()
 		}
 	}

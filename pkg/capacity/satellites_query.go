@@ -170,7 +170,7 @@ func (a satelliteAnswer) series(ctx context.Context) (data.Frames, error) {
 	averages := map[[2]string][]float64{}
 	for _, node := range a.nodes {
 		result, err := a.request.Store.Read(ctx, store.Range{
-			Group: node.StoredAs(storedName), Columns: func(c store.Column) bool { return a.wants(c.Label(satelliteLabel)) },
+			Group: node.StoredAs(storedName), Columns: func(c store.Column) bool { return c.Metric() == paidColumn && a.wants(c.Label(satelliteLabel)) },
 			From: a.request.From.UnixMilli(), To: a.request.To.UnixMilli(), Step: a.step().Milliseconds(), Aggregate: store.Mean,
 		})
 		if err != nil {
@@ -211,7 +211,8 @@ func (a satelliteAnswer) series(ctx context.Context) (data.Frames, error) {
 	return data.Frames{frames.Wide(satelliteType, times, series)}, nil
 }
 
-// monthAverages is the average of the month up to the end of each step.
+// monthAverages is the average of the month up to the end of each step: of its hours, so that a day
+// that is not over, or of which only a part was counted, weighs less.
 func (a satelliteAnswer) monthAverages(ctx context.Context, node paidNode, id string, times []int64) ([]float64, error) {
 	values := make([]float64, len(times))
 	for i := range values {
@@ -220,33 +221,42 @@ func (a satelliteAnswer) monthAverages(ctx context.Context, node paidNode, id st
 	if len(times) == 0 {
 		return values, nil
 	}
-	wanted := paidColumnOf(id)
+	paid, hours := paidColumnOf(id), hoursColumnOf(id)
 	first := time.UnixMilli(times[0]).UTC()
 	end := time.UnixMilli(times[len(times)-1]).Add(a.step() - time.Millisecond)
 	result, err := a.request.Store.Read(ctx, store.Range{
-		Group: node.StoredAs(storedName), Columns: func(c store.Column) bool { return c == wanted },
+		Group: node.StoredAs(storedName), Columns: func(c store.Column) bool { return c == paid || c == hours },
 		From: time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, time.UTC).UnixMilli(), To: end.UnixMilli(),
 	})
-	if err != nil || len(result.Columns) == 0 {
-		return values, err
+	if err != nil {
+		return nil, err
 	}
-	next, sum, counted := 0, 0.0, 0
+	of := func(c store.Column, i int) float64 {
+		if at := slices.Index(result.Columns, c); at >= 0 {
+			return result.Values[at][i]
+		}
+		return math.NaN()
+	}
+	next, sum, counted := 0, 0.0, 0.0
 	month := time.Month(0)
 	for i, begin := range times {
 		until := begin + a.step().Milliseconds()
 		seen := false
 		for ; next < len(result.Times) && result.Times[next] < until; next++ {
-			v := result.Values[0][next]
+			v, weight := of(paid, next), of(hours, next)
 			if v != v {
 				continue
+			}
+			if weight != weight {
+				weight = day.Hours() // stored before hours were
 			}
 			if m := time.UnixMilli(result.Times[next]).UTC().Month(); m != month {
 				month, sum, counted = m, 0, 0
 			}
-			sum, counted, seen = sum+v, counted+1, true
+			sum, counted, seen = sum+v*weight, counted+weight, true
 		}
 		if seen {
-			values[i] = sum / float64(counted)
+			values[i] = sum / counted
 		}
 	}
 	return values, nil

@@ -2,6 +2,7 @@ package capacity_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,29 @@ func TestASilentNodeIsComparedAsOfItsLastWord(t *testing.T) {
 	r.Query.GroupBy, r.Watched[0].Retired = []string{"total"}, true
 	if diff := cmp.Diff(map[string]float64{"paid_bytes{}": 0}, instantsOf(t, s.answer(r))); diff != "" {
 		t.Errorf("retired: %s", diff)
+	}
+}
+
+// A day of which only some hours are counted weighs as many, now and in the series, and as a whole
+// one once it is over.
+func TestTheAverageOfAMonthCountsHours(t *testing.T) {
+	s := newScene(t)
+	days := func(hoursOfToday int) string {
+		return fmt.Sprintf(`[{"atRestTotalBytes":100,"intervalInHours":24,"intervalStart":"2026-11-18T00:00:00Z"},
+			{"atRestTotalBytes":100,"intervalInHours":24,"intervalStart":"2026-11-19T00:00:00Z"},
+			{"atRestTotalBytes":400,"intervalInHours":%d,"intervalStart":"2026-11-20T00:00:00Z"}]`, hoursOfToday)
+	}
+	for _, c := range []struct {
+		hours int
+		want  float64
+	}{{6, (2*2400 + 6*400) / 54.0}, {24, 200}} {
+		s.stored("A", us1, days(c.hours))
+		const key = "paid_average_bytes{node=A, satellite=us1}"
+		series := s.days("A", "paid_average_bytes")[key][s.now.Truncate(day)]
+		instant := instantsOf(t, s.answer(s.asking("satellite_storage", concern.Instant, []string{"paid_average_bytes"}, "A")))[key]
+		if diff := cmp.Diff([]float64{c.want, c.want}, []float64{series, instant}, nearly); diff != "" {
+			t.Errorf("%d hours, series and instant: %s", c.hours, diff)
+		}
 	}
 }
 
