@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -148,12 +149,39 @@ func (s sums) until() forecast {
 	switch {
 	case s.free <= 0:
 		return forecast{reason: isFull}
-	case !(s.growth > 0) || !(s.free > 0) || !(s.free/s.growth <= s.reach):
+	case !(s.free > 0) || s.growth != s.growth:
+		none.reason = tooLittle
+		return none
+	case s.reach == 0 && s.growthUpper > 0 && s.free/s.growthUpper < fullMonth:
+		none.reason = unsure
+		return none
+	case !(s.growth > 0) || !(s.reach > 0):
+		none.reason = notFilling
+		return none
+	case s.free/s.growth > s.reach:
+		none.reason = farAhead
 		return none
 	}
 	f := forecast{days: s.free / s.growth, lower: s.free / s.growthUpper, upper: math.NaN()}
 	if s.growthLower > 0 {
 		f.upper = s.free / s.growthLower
+	}
+	return f
+}
+
+// because is a forecast of these sums with its reason in words, which a series does not need.
+func (s sums) because(f forecast) forecast {
+	switch f.reason {
+	case tooLittle:
+		f.why = "how fast it fills is not known"
+	case unsure:
+		f.why = fmt.Sprintf(lostInUpsAndDowns, signedBytes(s.growthLower), signedBytes(s.growthUpper))
+	case notFilling:
+		f.why = doesNotGrow
+	case farAhead:
+		f.why = fmt.Sprintf("at its growth of %s a day it is not full within %d days, which is as far ahead as that tells", signedBytes(s.growth), int(s.reach))
+	case isFull:
+		f.why = itIsFull
 	}
 	return f
 }

@@ -142,6 +142,13 @@ type forecast struct {
 	why                string
 }
 
+// Reasons in words, of now and of the past.
+const (
+	lostInUpsAndDowns = "its growth cannot be told from its ups and downs: between %s and %s a day"
+	doesNotGrow       = "it does not grow"
+	itIsFull          = "it is full"
+)
+
 // unknown says that nothing is known of when the disk is full, which may be soon.
 func (f forecast) unknown() bool {
 	return f.reason == tooLittle || f.reason == outdated || f.reason == unsure
@@ -160,13 +167,13 @@ func (o Outlook) until(free int64, at, now time.Time) forecast {
 	case now.Sub(at) > silentFor:
 		return none(outdated, "nothing was heard of its disk since %s", clock(at))
 	case free <= 0:
-		return forecast{reason: isFull, why: "it is full"}
+		return forecast{reason: isFull, why: itIsFull}
 	case !g.Known:
 		return none(tooLittle, "a forecast needs %d values over %d hours, and there %s", leastPoints, int(leastSpan.Hours()), g.soFar())
 	case !g.Sure && g.Upper > 0 && float64(free)/g.Upper < fullMonth:
-		return none(unsure, "its growth cannot be told from its ups and downs: between %s and %s a day", signedBytes(g.Lower), signedBytes(g.Upper))
+		return none(unsure, lostInUpsAndDowns, signedBytes(g.Lower), signedBytes(g.Upper))
 	case !g.Sure || g.PerDay <= 0:
-		return none(notFilling, "it does not grow")
+		return none(notFilling, doesNotGrow)
 	}
 	f := forecast{days: float64(free) / g.PerDay, lower: float64(free) / g.Upper, upper: math.NaN()}
 	if g.Lower > 0 {

@@ -221,6 +221,9 @@ func (t *fleetSum) until() forecast {
 	return t.filling.until()
 }
 
+// because is when the nodes are full as one, or why nobody knows.
+func (t *fleetSum) because() forecast { return t.filling.because(t.until()) }
+
 // plus adds what is known of another node. What of one node is not known is not known of all,
 // but for what can be reclaimed, which old nodes do not say. A forecast reaches as far as any.
 func (s sums) plus(other sums) sums {
@@ -248,7 +251,7 @@ func (a *answer) all() (sums, forecast, bool) {
 			sum.add(n.now(), n.polled, n.forecast.unknown())
 		}
 	}
-	return sum.all(), sum.until(), sum.nodes() > 0
+	return sum.all(), sum.because(), sum.nodes() > 0
 }
 
 // instants answers the latest value of each metric and node, one frame a metric. For a range
@@ -313,9 +316,11 @@ func (a *answer) rows(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// inThePast says whether the range ends so long before a node's last word that an earlier one is
+// asked for. The clock of a browser may be slow: its panels of now end a little before it.
 func (a *answer) inThePast() bool {
 	for _, n := range a.nodes {
-		if n.ever() && a.request.To.Before(n.disk.at()) {
+		if n.ever() && n.disk.at().Sub(a.request.To) > 2*max(n.latest.Interval, heardStep) {
 			return true
 		}
 	}
@@ -333,7 +338,8 @@ func (a *answer) pastRows(ctx context.Context) ([]row, error) {
 	}
 	past := *a
 	past.request.From = from
-	step := max(a.request.To.Sub(from), time.Hour)
+	past.metrics = metrics // when it is full takes more than what is asked for
+	step := heardStep      // so short that each is of one poll, and of its time
 	read, err := past.readAll(ctx, step)
 	if err != nil {
 		return nil, err
@@ -341,16 +347,20 @@ func (a *answer) pastRows(ctx context.Context) ([]row, error) {
 	var rows []row
 	var sum fleetSum
 	for _, r := range read {
-		for i := len(r.steps) - 1; i >= 0; i-- {
-			if s := r.steps[i]; s.said() {
-				rows = append(rows, row{node: r.node.Name, sums: s, forecast: s.until(), at: time.UnixMilli(r.times[i])})
-				sum.add(s, r.node.polledBy(r.times[i], step), false)
-				break
+		last, at := unknown(), int64(0)
+		for i, s := range r.steps {
+			if s.said() {
+				last, at = s.since(last), r.times[i]
 			}
+		}
+		if last.said() {
+			rows = append(rows, row{node: r.node.Name, sums: last, forecast: last.because(last.until()), at: time.UnixMilli(at)})
+			sum.add(last, r.node.polledBy(at, step), false)
 		}
 	}
 	if a.total && len(rows) > 0 {
-		rows = []row{{node: "all nodes", sums: sum.all(), forecast: sum.until(), at: rows[0].at}}
+		newest := slices.MaxFunc(rows, func(x, y row) int { return x.at.Compare(y.at) }).at
+		rows = []row{{node: "all nodes", sums: sum.all(), forecast: sum.because(), at: newest}}
 	}
 	return rows, nil
 }

@@ -2,6 +2,7 @@ package capacity_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -470,6 +471,39 @@ func TestInstantsOfThePast(t *testing.T) {
 	r.Query.GroupBy = []string{"total"}
 	if got := instantsOf(t, s.answer(r)); math.Abs(got["used_bytes{}"]-7.8e11) > 1e9 {
 		t.Errorf("%v", got)
+	}
+}
+
+// A panel that ends a moment before the last poll, as one does in a browser whose clock is slow, is
+// about now. One that ends earlier is of the last poll before its end, with the reason why there is
+// no forecast.
+func TestAPanelThatEndsAMomentAgo(t *testing.T) {
+	filling, flat := newScene(t), newScene(t)
+	filling.polls("A", 8*day, 30*time.Minute, growing(1000, 800, 10))
+	flat.polls("A", 8*day, 30*time.Minute, growing(1000, 500, 0))
+	for _, c := range []struct {
+		name   string
+		scene  *scene
+		before time.Duration
+		want   string
+	}{
+		{"a second", filling, time.Second, "A 80.0 20.0 2026-12-10T12:00:00Z  2026-11-20T12:00:00Z"},
+		{"a minute, and nothing grows", flat, time.Minute, "A 50.0 - - it does not grow 2026-11-20T12:00:00Z"},
+		{"three hours", filling, 3*time.Hour - time.Minute, "A 79.9 20.1 2026-12-10T12:00:00Z  2026-11-20T09:00:00Z"},
+		{"three hours, and nothing grows", flat, 3*time.Hour - time.Minute, "A 50.0 - - it does not grow 2026-11-20T09:00:00Z"},
+	} {
+		r := c.scene.asking("capacity", concern.Table, nil, "A")
+		r.To = c.scene.now.Add(-c.before)
+		r.From = r.To.Add(-30 * day)
+		rows := rowsOf(c.scene.answer(r)[0], "node_name", "used_percent", "days_until_full", "full_at", "no_forecast_because", "timestamp")
+		if diff := cmp.Diff([]string{c.want}, rows); diff != "" {
+			t.Errorf("%s before the last poll: %s", c.name, diff)
+		}
+		r.Query.Metrics = []string{"used_percent"}
+		rows = rowsOf(c.scene.answer(r)[0], "node_name", "used_percent", "full_at", "no_forecast_because", "timestamp")
+		if want := strings.Fields(c.want); !slices.Equal(strings.Fields(rows[0]), slices.Delete(want, 2, 3)) {
+			t.Errorf("%s before the last poll, asked for one metric: %q", c.name, rows)
+		}
 	}
 }
 
