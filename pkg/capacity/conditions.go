@@ -46,28 +46,30 @@ const (
 // Conditions are what this concern raises. A full disk is what an operator wants, so that the
 // first four are told as notes, and as problems only where the settings say so.
 func (Concern) Conditions() []conditions.Definition {
-	const asProblem = "; info, but where `alerts.fullDiskIsAProblem` is set "
+	asProblem := func(severity string) string {
+		return ": info; " + severity + " where `alerts.fullDiskIsAProblem` is set"
+	}
 	infoOrCritical := []conditions.Severity{conditions.Info, conditions.Critical}
 	infoOrWarning := []conditions.Severity{conditions.Info, conditions.Warning}
 	return []conditions.Definition{
 		{
 			Code: codeUsageCritical, Group: groupFull, Score: aboutUsage, Severities: infoOrCritical,
-			Title: "Critical Disk Usage on {node}", When: "used ≥ 95 % of what is allocated" + asProblem + "critical", Clears: "below again",
+			Title: "Critical Disk Usage on {node}", When: "used ≥ 95 % of what is allocated" + asProblem("critical"), Clears: "below again",
 			Do: "Nothing, if you want the node to be full: it is paid for what it stores. To let it grow, allocate more space, or start another node.",
 		},
 		{
 			Code: codeUsageHigh, Group: groupFull, Score: aboutUsage, Severities: infoOrWarning,
-			Title: "High Disk Usage on {node}", When: "used ≥ 80 % of what is allocated" + asProblem + "warning", Clears: "below again",
+			Title: "High Disk Usage on {node}", When: "used ≥ 80 % of what is allocated" + asProblem("warning"), Clears: "below again",
 			Do: "Nothing, if you want the node to be full. To let it grow, think of more space or another node.",
 		},
 		{
 			Code: codeFullWeek, Group: groupFull, Score: aboutForecast, Severities: infoOrCritical,
-			Title: "Disk Will Be Full Soon on {node}", When: "full within 7 days at the growth of the last 7 days" + asProblem + "critical", Clears: "longer again; full, or up and down near it while `disk_usage_critical` is raised",
+			Title: "Disk Will Be Full Soon on {node}", When: "full within 7 days at the growth of the last 7 days" + asProblem("critical"), Clears: "longer again; full, or up and down near it while `disk_usage_critical` is raised",
 			Do: "Nothing, if you want the node to be full. Another node takes some weeks to be vetted: start it now.",
 		},
 		{
 			Code: codeFullMonth, Group: groupFull, Score: aboutForecast, Severities: infoOrWarning,
-			Title: "Disk Capacity Warning on {node}", When: "full within 30 days at the growth of the last 7 days" + asProblem + "warning", Clears: "longer again; full, or up and down near it while `disk_usage_critical` is raised",
+			Title: "Disk Capacity Warning on {node}", When: "full within 30 days at the growth of the last 7 days" + asProblem("warning"), Clears: "longer again; full, or up and down near it while `disk_usage_critical` is raised",
 			Do: "Nothing, if you want the node to be full. Another node takes some weeks to be vetted.",
 		},
 		{
