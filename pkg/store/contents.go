@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -13,7 +14,8 @@ import (
 
 // Contents is what a store's file holds.
 type Contents struct {
-	Format    string
+	Format    string   // "" if the end is missing, where backups name it
+	Foreign   bool     // whether it does not even begin as a store's file does
 	Bytes     int64    // of the file
 	Damaged   int64    // bytes that are no whole command
 	Bad       []string // keys of values that are damaged, and of commits that are missing
@@ -38,6 +40,19 @@ type TierContents struct {
 	First, Last time.Time
 }
 
+// Unfit says why a file cannot be restored from, "" if it can.
+func (c Contents) Unfit() string {
+	switch {
+	case c.Foreign:
+		return "it is neither a backup nor a store's file"
+	case c.Format == "":
+		return "it ends before its end: the download broke off, take the backup again"
+	case c.Damaged > 0 || len(c.Bad) > 0:
+		return fmt.Sprintf("it is damaged: %d bytes cannot be read, %d values are damaged or missing; take another backup", c.Damaged, len(c.Bad))
+	}
+	return ""
+}
+
 // ReadContents reads and verifies a file without opening it as a store, and
 // changes nothing. What is damaged is counted and named.
 func ReadContents(path string) (Contents, error) {
@@ -54,6 +69,7 @@ func contentsOf(path string, content []byte) (Contents, error) {
 	if format, err := strconv.Atoi(state.format); state.format != "" && (err != nil || format > currentFormatNumber) {
 		return c, &NewerFormatError{Path: path, Format: state.format}
 	}
+	c.Foreign = len(state.whole) == 0 && len(content) > 0 && !bytes.HasPrefix(content, []byte(setCommand)[:min(len(content), len(setCommand))])
 	latest := map[string]string{}
 	for at := 0; at < len(state.whole); {
 		n, arguments, ok := parseCommand(state.whole[at:])

@@ -85,8 +85,8 @@ func Restore(backup, dir string, now time.Time) (kept string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("restore: %w", err)
 	}
-	if contents.Damaged > 0 || len(contents.Bad) > 0 || contents.Format == "" {
-		return "", fmt.Errorf("restore: %s is not a whole backup: %d damaged bytes, %d damaged or missing values", backup, contents.Damaged, len(contents.Bad))
+	if why := contents.Unfit(); why != "" {
+		return "", fmt.Errorf("restore: %s is not a whole backup: %s", backup, why)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("restore: %w", err)

@@ -70,22 +70,27 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	var copied bytes.Buffer
 	check(t, s.Backup(&copied))
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	for name, harm := range map[string]func([]byte) []byte{
-		"broken off between two values": func(b []byte) []byte { return b[:bytes.LastIndex(b, []byte(setCommand))] },
-		"cut":                           func(b []byte) []byte { return b[:len(b)-5] },
-		"flipped":                       func(b []byte) []byte { b[bytes.Index(b, []byte("c:a:"))+50] ^= 4; return b },
-		"empty":                         func([]byte) []byte { return nil },
-		"foreign":                       func([]byte) []byte { return []byte("not a store") },
-		"newer": func(b []byte) []byte {
+	for name, test := range map[string]struct {
+		harm func([]byte) []byte
+		says string
+	}{
+		"broken off between two values": {func(b []byte) []byte { return b[:bytes.LastIndex(b, []byte(setCommand))] }, "the download broke off"},
+		"broken off in the first value": {func(b []byte) []byte { return b[:20] }, "the download broke off"},
+		"broken off at once":            {func(b []byte) []byte { return b[:3] }, "the download broke off"},
+		"cut":                           {func(b []byte) []byte { return b[:len(b)-5] }, "the download broke off"},
+		"flipped":                       {func(b []byte) []byte { b[bytes.Index(b, []byte("c:a:"))+50] ^= 4; return b }, "1 values are damaged"},
+		"empty":                         {func([]byte) []byte { return nil }, "the download broke off"},
+		"foreign":                       {func([]byte) []byte { return []byte("not a store") }, "neither a backup nor a store's file"},
+		"newer": {func(b []byte) []byte {
 			return bytes.Replace(b, []byte(formatKey+"\r\n$1\r\n"+currentFormat), []byte(formatKey+"\r\n$1\r\n9"), 1)
-		},
+		}, "newer version"},
 	} {
-		check(t, os.WriteFile(backup, harm(bytes.Clone(copied.Bytes())), 0o600))
+		check(t, os.WriteFile(backup, test.harm(bytes.Clone(copied.Bytes())), 0o600))
 		before, err := os.ReadFile(filepath.Join(dir, FileName))
 		check(t, err)
 		_, err = Restore(backup, t.TempDir(), start)
-		if err == nil {
-			t.Errorf("%s: it is restored", name)
+		if err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v, want %q", name, err, test.says)
 		}
 		var newer *NewerFormatError
 		if errors.As(err, &newer) != (name == "newer") {

@@ -126,15 +126,19 @@ func describe(out io.Writer, file string, c store.Contents) (well bool, err erro
 	for _, key := range c.Bad {
 		fmt.Fprintf(out, "  ✖ the value of %q is damaged\n", key)
 	}
-	if c.Format == "" {
-		fmt.Fprintln(out, "  ✖ it names no format: it is not a store, or only the beginning of one")
+	switch why := c.Unfit(); {
+	case why == "":
+		fmt.Fprintln(out, "  ✔ no damage")
+		return true, nil
+	case c.Foreign:
+		fmt.Fprintf(out, "  ✖ %s\n", why)
+	case c.Format == "":
+		fmt.Fprintln(out, "  ✖ its end is missing, where the format is named")
+		fmt.Fprintln(out, "    → a backup: its download broke off, and it cannot be restored: take it again; the plugin's own file: restore a backup, or go on with what can be read, which the plugin does by itself")
+	default:
+		fmt.Fprintln(out, "    → a backup: it cannot be restored, take another one; the plugin's own file: the plugin leaves out what is damaged when it opens it, and keeps the original; restore a backup to have it back")
 	}
-	if c.Damaged > 0 || len(c.Bad) > 0 || c.Format == "" {
-		fmt.Fprintln(out, "    → the plugin leaves out what is damaged when it opens the file, and keeps the original; restore a backup to have it back")
-		return false, nil
-	}
-	fmt.Fprintln(out, "  ✔ no damage")
-	return true, nil
+	return false, nil
 }
 
 func orNone(format string) string {

@@ -71,6 +71,26 @@ func TestStoreCheckSaysWhatAFileHolds(t *testing.T) {
 			t.Errorf("the check of a damaged file does not say %q:\n%s", want, out)
 		}
 	}
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, broken := range map[string]struct {
+		content   []byte
+		says, not string
+	}{
+		"an empty download":       {nil, "take it again", "neither"},
+		"a download cut short":    {whole[:bytes.Index(whole, []byte("m:format"))], "take it again", "neither"},
+		"what is no store's file": {[]byte("<html>not found"), "neither a backup nor a store's file", "the plugin"},
+	} {
+		if err := os.WriteFile(file, broken.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out, _ := command(t, "store", "check", file)
+		if code != 1 || !strings.Contains(out, broken.says) || strings.Contains(out, broken.not) {
+			t.Errorf("%s ends with %d and says\n%s", name, code, out)
+		}
+	}
 	if code, _, errOut := command(t, "store", "check", t.TempDir()); code != 1 || !strings.Contains(errOut, "holds no store.db") {
 		t.Errorf("an empty folder ends with %d and says %q", code, errOut)
 	}
