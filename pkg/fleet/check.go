@@ -181,8 +181,11 @@ func checkLimits(status store.Status) []Check {
 	if status.UnwrittenRows > 0 {
 		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%d rows were refused since the start, because the file could not be written and what waited for that filled the memory", status.UnwrittenRows), Mend: "keep space free on the disk; logs are read once more from where they were, polls of that time are missing"})
 	}
+	if status.LateRows > 0 {
+		checks = append(checks, Check{Name: "store_memory", Verdict: Warning, Message: fmt.Sprintf("%d rows of polls and logs were refused since the start, because the values of their time had been dropped to stay within the memory limit", status.LateRows), Mend: raise})
+	}
 	if status.RefusedRows > 0 {
-		checks = append(checks, Check{Name: "store_times", Verdict: Warning, Message: fmt.Sprintf("%d polls were refused since the start, because their times were too far in the past or the future", status.RefusedRows), Mend: "check this machine's clock and switch on time synchronisation (NTP)"})
+		checks = append(checks, Check{Name: "store_times", Verdict: Warning, Message: fmt.Sprintf("%d rows of polls and logs were refused since the start, because their times were too far in the past or the future", status.RefusedRows), Mend: "check the clocks of this machine and of the nodes' machines, and switch on time synchronisation (NTP); lines of an old log, from before what is kept (retention, store.maxPastDays), are rightly refused"})
 	}
 	return checks
 }

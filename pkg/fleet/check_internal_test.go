@@ -119,15 +119,16 @@ func TestHealthSaysWhatTheStoreDropsAndCannotDo(t *testing.T) {
 		status store.Status
 		want   []string // words of each warning
 	}{
-		"far from the limit":   {store.Status{MemoryBytes: 79 << 20, MemoryLimit: 100 << 20}, nil},
-		"without a limit":      {store.Status{MemoryBytes: 79 << 20}, nil},
-		"near the limit":       {store.Status{MemoryBytes: 80 << 20, MemoryLimit: 100 << 20}, []string{"takes 80 of the 100 MiB"}},
-		"blocks were dropped":  {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3}, []string{"3 of its oldest blocks of values as polled"}},
-		"spared ones went too": {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3, ShedSpared: 4}, []string{"3 of its oldest blocks of values as polled", "4 of its oldest blocks of events, hours and days"}},
-		"only spared ones":     {store.Status{MemoryBytes: 99 << 20, MemoryLimit: 100 << 20, ShedSpared: 4}, []string{"that history is gone"}},
-		"a wrong clock":        {store.Status{RefusedRows: 5}, []string{"5 polls were refused"}},
-		"a disk that was full": {store.Status{UnwrittenRows: 7}, []string{"7 rows were refused"}},
-		"a disk that fails":    {store.Status{UpkeepErrors: []string{"not safely on its disk"}}, []string{"not safely on its disk"}},
+		"far from the limit":    {store.Status{MemoryBytes: 79 << 20, MemoryLimit: 100 << 20}, nil},
+		"without a limit":       {store.Status{MemoryBytes: 79 << 20}, nil},
+		"near the limit":        {store.Status{MemoryBytes: 80 << 20, MemoryLimit: 100 << 20}, []string{"takes 80 of the 100 MiB"}},
+		"blocks were dropped":   {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3}, []string{"3 of its oldest blocks of values as polled"}},
+		"spared ones went too":  {store.Status{MemoryBytes: 70 << 20, MemoryLimit: 100 << 20, Shed: 3, ShedSpared: 4}, []string{"3 of its oldest blocks of values as polled", "4 of its oldest blocks of events, hours and days"}},
+		"only spared ones":      {store.Status{MemoryBytes: 99 << 20, MemoryLimit: 100 << 20, ShedSpared: 4}, []string{"that history is gone"}},
+		"a wrong clock":         {store.Status{RefusedRows: 5}, []string{"5 rows of polls and logs were refused since the start, because their times"}},
+		"rows of what was shed": {store.Status{LateRows: 6}, []string{"6 rows of polls and logs were refused since the start, because the values of their time had been dropped"}},
+		"a disk that was full":  {store.Status{UnwrittenRows: 7}, []string{"7 rows were refused"}},
+		"a disk that fails":     {store.Status{UpkeepErrors: []string{"not safely on its disk"}}, []string{"not safely on its disk"}},
 	} {
 		checks := slices.Concat(checkUpkeep(test.status), checkLimits(test.status))
 		if len(checks) != len(test.want) {

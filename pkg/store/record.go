@@ -24,7 +24,7 @@ func (s *Store) Record(batch *Batch) error {
 		return ErrFull
 	}
 	if refused := len(batch.rows) - len(accepted.rows); refused > 0 {
-		s.refuse(refused, now)
+		s.refuse(&s.status.RefusedRows, &s.refusalReported, refused, "rows with times too far in the past or the future were refused so far: is a clock wrong?")
 	}
 	return s.recordGivingUp(accepted, s.tooLate(accepted, oldest))
 }
@@ -58,16 +58,18 @@ func (s *Store) takes(group string, time int64, now, oldest time.Time) bool {
 // refusalPause is between two reports of refused rows.
 const refusalPause = time.Hour
 
-func (s *Store) refuse(rows int, now time.Time) {
+// refuse counts what is refused for one reason, and says so if that was not told of lately.
+func (s *Store) refuse(count *uint64, reported *time.Time, refused int, what string) {
+	now := s.options.Now()
 	s.mu.Lock()
-	s.status.RefusedRows += uint64(rows)
-	total, due := s.status.RefusedRows, now.Sub(s.refusalReported) >= refusalPause || now.Before(s.refusalReported)
+	*count += uint64(refused)
+	total, due := *count, now.Sub(*reported) >= refusalPause || now.Before(*reported)
 	if due {
-		s.refusalReported = now
+		*reported = now
 	}
 	s.mu.Unlock()
 	if due {
-		s.options.Report(fmt.Sprintf("%d rows with times too far in the past or the future were refused so far: is a clock wrong, or the memory limit so low that what they belong to went?", total))
+		s.options.Report(fmt.Sprintf("%d %s", total, what))
 	}
 }
 
@@ -81,7 +83,7 @@ func (s *Store) recordGivingUp(batch *Batch, ends map[string]int64) error {
 	leftOut := 0
 	defer func() {
 		if leftOut > 0 {
-			s.refuse(leftOut, s.options.Now())
+			s.refuse(&s.status.LateRows, &s.lateReported, leftOut, "rows came so late that what they belong to had been dropped to stay within the memory limit, and were refused so far: raise it to keep more")
 		}
 	}()
 	s.mu.Lock()
