@@ -33,6 +33,7 @@ var storeMetrics = []metric{
 	counter("recorded_rows_total", "Rows recorded.", func(s store.Status) float64 { return float64(s.RecordedRows) }),
 	counter("recorded_samples_total", "Samples recorded in these rows.", func(s store.Status) float64 { return float64(s.RecordedSamples) }),
 	counter("refused_rows_total", "Rows refused because their times were too far in the past or the future.", func(s store.Status) float64 { return float64(s.RefusedRows) }),
+	counter("refused_samples_total", "Samples refused because they are no numbers.", func(s store.Status) float64 { return float64(s.RefusedSamples) }),
 	counter("late_rows_total", "Rows refused because what they belong to had been dropped to stay within the memory limit.", func(s store.Status) float64 { return float64(s.LateRows) }),
 	counter("unwritten_rows_total", "Rows refused because the file could not be written and memory was full.", func(s store.Status) float64 { return float64(s.UnwrittenRows) }),
 	gauge("pending_rows", "Rows recorded and not yet committed.", func(s store.Status) float64 { return float64(s.PendingRows) }),

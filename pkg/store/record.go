@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -10,23 +11,50 @@ import (
 
 // Record adds a batch: to the answers at once, to the disk with the next commit.
 // A row that is older than its family is kept, or too far in the past or future for
-// the limits, is refused and counted; the rest of the batch is recorded. The whole batch
-// is refused with ErrFull when memory is full of what cannot be written.
+// the limits, is refused and counted, and so is a value that is no number; the rest of the
+// batch is recorded. The whole batch is refused with ErrFull when memory is full of what
+// cannot be written.
 func (s *Store) Record(batch *Batch) error {
 	now, oldest := s.earlier()
 	accepted := &Batch{documents: slices.Clone(batch.documents)}
+	refused, noNumbers := 0, 0
 	for _, r := range batch.rows {
-		if s.takes(r.group, r.time, now, oldest) {
-			accepted.rows = append(accepted.rows, r)
+		if !s.takes(r.group, r.time, now, oldest) {
+			refused++
+			continue
 		}
+		samples := s.numbersOf(r)
+		if left := len(r.samples) - len(samples); left > 0 {
+			noNumbers += left
+			if r.samples = samples; len(samples) == 0 {
+				continue // samples were all that it had
+			}
+		}
+		accepted.rows = append(accepted.rows, r)
 	}
 	if s.full(accepted) {
 		return ErrFull
 	}
-	if refused := len(batch.rows) - len(accepted.rows); refused > 0 {
+	if noNumbers > 0 {
+		s.refuse(&s.status.RefusedSamples, &s.noNumberReported, noNumbers, "values that are no numbers were refused so far, which is an error in the plugin")
+	}
+	if refused > 0 {
 		s.refuse(&s.status.RefusedRows, &s.refusalReported, refused, "rows with times too far in the past or the future were refused so far: is a clock wrong?")
 	}
 	return s.recordGivingUp(accepted, s.tooLate(accepted, oldest))
+}
+
+// numbersOf are the samples of a row that can be recorded: NaN stands for "nothing said", and
+// what is infinite has no sum with others.
+func (s *Store) numbersOf(r batchRow) []Sample {
+	additive := s.policy(r.group).Additive
+	isNone := func(sample Sample) bool {
+		return math.IsNaN(sample.Value) || additive && math.IsInf(sample.Value, 0)
+	}
+	if !slices.ContainsFunc(r.samples, isNone) {
+		return r.samples
+	}
+	return slices.DeleteFunc(slices.Clone(r.samples), isNone) // the caller's stay as they are
 }
 
 // Takes says whether a row of a group at a time (milliseconds UTC) would be recorded, and

@@ -90,7 +90,7 @@ type Store struct {
 	status     Status
 	closed     bool
 
-	refusalReported, lateReported, fullReported, tightReported time.Time
+	refusalReported, noNumberReported, lateReported, fullReported, tightReported time.Time
 
 	caching sync.Mutex // guards the cache
 	cache   chunkCache
@@ -117,6 +117,7 @@ type Status struct {
 	PendingRows                   int      // recorded, not yet committed
 	RecordedRows, RecordedSamples uint64   // since the store was opened
 	RefusedRows                   uint64   // for their times, since the store was opened
+	RefusedSamples                uint64   // because they are no numbers, since the store was opened
 	LateRows                      uint64   // refused because what they belong to went to stay within the limit
 	UnwrittenRows                 uint64   // refused with ErrFull, since the store was opened
 	Replayed                      int      // commits read back at the opening

@@ -433,3 +433,42 @@ func TestRetentionDropsWholeChunks(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// NaN stands for "nothing said": who records it says nothing, and what was said stays.
+func TestValuesThatAreNoNumbersAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	now := start
+	var told []string
+	s := open(t, dir, func(o *Options) {
+		o.Limits.Policies, o.Now = counted, func() time.Time { return now }
+		o.Report = func(message string) { told = append(told, message) }
+	})
+	hour := now.Truncate(time.Hour)
+	record(t, s, "traffic/n", hour, Sample{"uploads", 5})
+	record(t, s, "scores/n", hour, Sample{"x", 5}, Sample{"y", math.Inf(1)})
+	mixed := []Sample{{"uploads", math.NaN()}, {"downloads", 1}, {"uploads", math.Inf(1)}, {"uploads", math.Inf(-1)}}
+	record(t, s, "traffic/n", hour, mixed...)
+	record(t, s, "scores/n", hour, Sample{"x", math.NaN()})
+	if mixed[1].Column != "downloads" {
+		t.Error("the caller's samples were changed")
+	}
+	for _, when := range []string{"recorded", "sealed", "opened"} {
+		counts := summed(t, s, hour, now, time.Hour)
+		if diff := cmp.Diff(map[Column]float64{"uploads": 5, "downloads": 1}, map[Column]float64{"uploads": counts["uploads"][hour.UnixMilli()], "downloads": counts["downloads"][hour.UnixMilli()]}); diff != "" {
+			t.Errorf("%s: counts (-want +got)\n%s", when, diff)
+		}
+		if diff := cmp.Diff(map[Column]map[int64]float64{"x": {hour.UnixMilli(): 5}, "y": {hour.UnixMilli(): math.Inf(1)}}, content(t, s, "scores/n")); diff != "" {
+			t.Errorf("%s: scores (-want +got)\n%s", when, diff)
+		}
+		switch when {
+		case "recorded":
+			check(t, s.Seal())
+			if status := s.Status(); status.RefusedSamples != 4 || status.RecordedSamples != 4 || len(told) != 1 {
+				t.Errorf("%d values are refused and %d recorded, told %q", status.RefusedSamples, status.RecordedSamples, told)
+			}
+		case "sealed":
+			check(t, s.Close())
+			s = countingStore(t, dir, &now)
+		}
+	}
+}
