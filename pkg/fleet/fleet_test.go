@@ -973,7 +973,7 @@ func TestASecondProcessWaitsForTheStore(t *testing.T) {
 func TestAStoreOfANewerVersionIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "org1-fleet")
-	content := "*3\r\n$3\r\nset\r\n$8\r\nm:format\r\n$2\r\n99\r\n"
+	content := "*3\r\n$3\r\nset\r\n$8\r\nm:format\r\n$18\r\n99 crc32c:5a83b949\r\n"
 	file := filepath.Join(folder, store.FileName)
 	if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(file, []byte(content), 0o600)); err != nil {
 		t.Fatal(err)

@@ -27,8 +27,9 @@ type chunk struct {
 }
 
 // Version 1 had no histograms and no events, version 2 no packed columns, version 3 one
-// checksum instead of one for each column, version 4 histograms of whole bytes.
-const chunkVersion = 5
+// checksum instead of one for each column, version 4 histograms of whole bytes, version 5 did
+// not name its key.
+const chunkVersion = 6
 
 // table is rows on their way into or out of chunks: ascending times, one slice
 // of values a column, NaN where a row said nothing of it.
@@ -48,7 +49,7 @@ type block struct {
 	data []byte
 }
 
-func encodeChunk(from, to uint64, t *table) string {
+func encodeChunk(key string, from, to uint64, t *table) string {
 	var numbers, histograms []block
 	for i, name := range t.columns {
 		numbers = append(numbers, block{name, appendColumn(nil, t.values[i])})
@@ -56,13 +57,13 @@ func encodeChunk(from, to uint64, t *table) string {
 	for i, name := range t.histogramColumns {
 		histograms = append(histograms, block{name, appendHistogramColumn(nil, t.histograms[i])})
 	}
-	return encodeBlocks(chunkVersion, from, to, t.times, numbers, histograms, appendEvents(nil, t.times, t.events))
+	return encodeBlocks(key, from, to, t.times, numbers, histograms, appendEvents(nil, t.times, t.events))
 }
 
 // A chunk is a head, its checksum, and the columns' data. The head has a checksum of each
 // column, so that what damages one costs no other; the short ones share one.
-func encodeBlocks(version byte, from, to uint64, times []int64, numbers, histograms []block, events []byte) string {
-	b := []byte{version}
+func encodeBlocks(key string, from, to uint64, times []int64, numbers, histograms []block, events []byte) string {
+	b := append(appendName(nil, key), chunkVersion)
 	b = binary.AppendUvarint(b, from)
 	b = binary.AppendUvarint(b, to)
 	b = appendTimes(b, times)
@@ -137,8 +138,8 @@ func sharedPrefix(a, b string) int {
 }
 
 // decodeChunk answers a chunk that is whole.
-func decodeChunk(value string) (*chunk, error) {
-	c, err := parseChunk(value)
+func decodeChunk(key, value string) (*chunk, error) {
+	c, err := parseChunk(key, value)
 	if err == nil && len(c.damaged) > 0 {
 		err = fmt.Errorf("%w: the checksums of %d columns disagree", errDamaged, len(c.damaged))
 	}
@@ -149,17 +150,18 @@ func decodeChunk(value string) (*chunk, error) {
 }
 
 // parseChunk answers a chunk of which columns may be damaged.
-func parseChunk(value string) (*chunk, error) {
+func parseChunk(key, value string) (*chunk, error) {
 	body := bytesOf(value)
-	if len(body) > 0 && body[0] < 4 {
+	if len(body) > 0 && body[0] > 0 && body[0] < 4 {
 		var err error
 		if body, err = verified(value); err != nil {
 			return nil, err
 		}
 	}
 	d := &decoder{b: body}
+	named := d.name(key)
 	first := d.bytes(1)
-	if first == nil || first[0] < 1 || first[0] > chunkVersion {
+	if first == nil || first[0] < 1 || first[0] > chunkVersion || named != (first[0] > 5) {
 		return nil, fmt.Errorf("%w: unknown chunk version", errDamaged)
 	}
 	version := first[0]
@@ -236,24 +238,40 @@ func (c *chunk) checkShort(shared uint32) {
 	})
 }
 
+// within says whether the chunk's rows are where its key says.
+func (c *chunk) within(p place) bool {
+	return c.grid.n == 0 || c.grid.first() >= p.window && c.grid.last() < p.end()
+}
+
 func (c *chunk) check(name Column, data []byte, e extent) {
 	if data == nil && e.length > 0 {
 		c.damaged = append(c.damaged, name)
 	}
 }
 
-// salvaged is the chunk's value without the columns that are damaged. Only one whose columns
-// have their own checksums loses some and not all.
-func (c *chunk) salvaged() string {
-	of := func(names []Column, data [][]byte) (blocks []block) {
-		for i, name := range names {
-			if data[i] != nil {
-				blocks = append(blocks, block{name, data[i]})
-			}
+// renewed is the chunk's value as it is written today, without the columns that are damaged.
+// Only one whose columns have their own checksums loses some and not all.
+func (c *chunk) renewed(key string) string {
+	var numbers, histograms []block
+	for i, name := range c.columns {
+		if c.data[i] != nil {
+			numbers = append(numbers, block{name, c.data[i]})
 		}
-		return blocks
 	}
-	return encodeBlocks(c.version, c.from, c.to, c.grid.times(), of(c.columns, c.data), of(c.histogramColumns, c.histogramData), c.eventData)
+	for i, name := range c.histogramColumns {
+		data := c.histogramData[i]
+		if data != nil && c.version < 5 {
+			values, err := c.histograms(i)
+			if err != nil {
+				continue
+			}
+			data = appendHistogramColumn(nil, values)
+		}
+		if data != nil {
+			histograms = append(histograms, block{name, data})
+		}
+	}
+	return encodeBlocks(key, c.from, c.to, c.grid.times(), numbers, histograms, c.eventData)
 }
 
 // columns reads the names of columns of one kind, and the extent of each one's data.

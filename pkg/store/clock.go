@@ -43,8 +43,8 @@ func (s *Store) retentionTime() time.Time {
 	return now
 }
 
-// clockValue is up to where the clock is believed, as it is kept with a sealing.
-func (s *Store) clockValue() string {
+// clockText is up to where the clock is believed, as it is kept with a sealing.
+func (s *Store) clockText() string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return strconv.FormatInt(s.clock.believed, 10)

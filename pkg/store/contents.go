@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -66,8 +65,9 @@ func ReadContents(path string) (Contents, error) {
 func contentsOf(path string, content []byte) (Contents, error) {
 	state := inspectFile(content)
 	c := Contents{Format: state.format, Bytes: int64(len(content)), Damaged: int64(state.damaged)}
-	if format, err := strconv.Atoi(state.format); state.format != "" && (err != nil || format > currentFormatNumber) {
-		return c, &NewerFormatError{Path: path, Format: state.format}
+	c.Bad = append(c.Bad, state.misnamed...)
+	if err := state.newer(path); err != nil {
+		return c, err
 	}
 	c.Foreign = len(state.whole) == 0 && len(content) > 0 && !bytes.HasPrefix(content, []byte(setCommand)[:min(len(content), len(setCommand))])
 	latest := map[string]string{}
@@ -141,7 +141,7 @@ func (r *reading) finish() {
 			c.Bad = append(c.Bad, commitKey(next))
 		}
 		next = max(next, sequence+1)
-		if sequence > r.sealedUpTo {
+		if sequence > min(r.sealedUpTo, r.last) { // see Store.replay
 			r.addCommit(sequence, r.batches[sequence])
 		}
 	}
@@ -174,14 +174,14 @@ func (r *reading) addCommit(sequence uint64, batch *Batch) {
 func (r *reading) add(key, value string) error {
 	document, isDocument := documentKey(key)
 	switch {
-	case key == sealedKey:
-		sealed, err := strconv.ParseUint(value, 10, 64)
-		r.sealedUpTo = max(r.sealedUpTo, sealed)
-		return err
 	case strings.HasPrefix(key, "m:"):
-		return nil
+		if key == sealedKey {
+			r.sealedUpTo = max(r.sealedUpTo, sealedUpTo(value))
+		}
+		_, _, err := checkedText(key, value)
+		return err
 	case isDocument:
-		sequence, _, err := decodeDocument(value)
+		sequence, _, _, err := decodeDocument(key, value)
 		if err != nil {
 			return err
 		}
@@ -212,8 +212,8 @@ func (r *reading) addChunk(key, value string) error {
 	c := r.contents
 	in, ok := chunkPlace(key)
 	group := in.group
-	decoded, err := decodeChunk(value)
-	if err != nil || !ok {
+	decoded, err := decodeChunk(key, value)
+	if err != nil || !ok || !decoded.within(in) {
 		return errDamaged
 	}
 	r.last = max(r.last, decoded.to)

@@ -15,23 +15,35 @@ func (s *Store) damage(message string) {
 
 // tellRepair tells what of the file itself could not be read.
 func (s *Store) tellRepair(kept string, file fileState) {
-	if file.damaged == 0 {
+	if !file.repaired() {
 		return
 	}
-	message := fmt.Sprintf("%d bytes of %s could not be read and were left out", file.damaged, s.path)
-	var lost []string
-	for _, key := range file.named {
-		lost = append(lost, describe(key, nil))
+	var messages []string
+	if file.damaged > 0 {
+		message := fmt.Sprintf("%d bytes of %s could not be read and were left out", file.damaged, s.path)
+		if len(file.named) > 0 {
+			message += ", of " + described(file.named)
+		}
+		messages = append(messages, message)
 	}
-	if len(lost) > 0 {
-		message += ", of " + listed(lost)
+	if len(file.misnamed) > 0 {
+		messages = append(messages, fmt.Sprintf("the names of %d values in %s were damaged and have been put right: %s", len(file.misnamed), s.path, described(file.misnamed)))
 	}
+	message := strings.Join(messages, "; ")
 	if kept == "" {
 		s.damage(message + "; they are its end, which was cut off, as there was no space to keep it")
 		return
 	}
 	s.damage(message + "; the original is kept as " + kept)
 	s.status.CorruptCopies = append(s.status.CorruptCopies, kept)
+}
+
+func described(keys []string) string {
+	var all []string
+	for _, key := range keys {
+		all = append(all, describe(key, nil))
+	}
+	return listed(all)
 }
 
 // listed names at most some of what is lost.
@@ -69,6 +81,16 @@ func describe(key string, c *chunk) string {
 	}
 	if strings.HasPrefix(key, "w:") {
 		return "a commit that was not sealed"
+	}
+	switch key {
+	case sealedKey:
+		return "the mark of what is sealed"
+	case formatKey:
+		return "the file's format"
+	case clockKey:
+		return "the time that was believed"
+	case damageKey:
+		return "what an earlier repair noted"
 	}
 	return fmt.Sprintf("the value %q", key)
 }

@@ -79,7 +79,7 @@ func TestADamagedColumnCostsNoOther(t *testing.T) {
 	file := fileOf(t, dir)
 	command, value := setOf(t, file, "c:scores/n:")
 	n, arguments, _ := parseCommand(file[command:])
-	c, err := parseChunk(string(arguments[2]))
+	c, err := parseChunk(string(arguments[1]), string(arguments[2]))
 	check(t, err)
 	audit := value + bytes.Index(file[value:], c.data[0])
 
@@ -174,8 +174,11 @@ func TestATornSealingCostsNoTier(t *testing.T) {
 func TestALostSealingIsNotTakenForAnUnfinishedOne(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	begin, end := 0, 0 // of the second sealing
+	begin, sealing, end := 0, 0, 0 // of the second commit and its sealing
 	for n := range 3 {
+		if n < 2 {
+			begin = fileSize(t, dir)
+		}
 		batch := &Batch{}
 		batch.Add("a", start.Add(time.Duration(n)*time.Minute).UnixMilli(), Sample{"x", float64(n)})
 		if n < 2 {
@@ -184,12 +187,18 @@ func TestALostSealingIsNotTakenForAnUnfinishedOne(t *testing.T) {
 		check(t, s.Record(batch))
 		check(t, s.Flush())
 		if n < 2 {
-			begin = fileSize(t, dir)
+			sealing = fileSize(t, dir)
 			check(t, s.Seal())
 			end = fileSize(t, dir)
 		}
 	}
 	file := fileOf(t, dir)
+	clear(file[sealing:end])
+	s = openFile(t, file)
+	if position, _ := s.Document("position"); string(position) != "\x01" || s.Outdated("position") || len(content(t, s, "a")["x"]) != 3 {
+		t.Errorf("the sealed commit is there, and the position is %q, outdated %v, of rows there are %v", position, s.Outdated("position"), content(t, s, "a"))
+	}
+
 	clear(file[begin:end])
 	if s = openFile(t, file); !s.Outdated("position") {
 		t.Errorf("the position of before the sealing is taken for the last one; the damage is %q", s.Status().Damage)

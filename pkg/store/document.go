@@ -26,19 +26,21 @@ func documentKey(key string) (document string, ok bool) {
 	return "", false
 }
 
-func encodeDocument(sequence uint64, value []byte) string {
-	b := binary.AppendUvarint(nil, sequence)
+func encodeDocument(key string, sequence uint64, value []byte) string {
+	b := binary.AppendUvarint(appendName(nil, key), sequence)
 	return string(appendChecksum(append(b, value...)))
 }
 
-func decodeDocument(value string) (sequence uint64, payload []byte, err error) {
+// decodeDocument answers a copy of a document, and whether it names its key.
+func decodeDocument(key, value string) (sequence uint64, payload []byte, named bool, err error) {
 	body, err := verified(value)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, false, err
 	}
 	d := &decoder{b: body}
+	named = d.name(key)
 	sequence = d.uvarint()
-	return sequence, d.b, d.err
+	return sequence, d.b, named, d.err
 }
 
 // outdatedBegin begins the names of the documents that say of others that they may be old.

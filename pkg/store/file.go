@@ -76,6 +76,8 @@ type fileState struct {
 	// outdated are documents of which a later state may have been in damaged bytes.
 	outdated []string
 	noted    string // by a repair after which no opening came to its end
+	// misnamed are keys of values that had other ones, and have them back.
+	misnamed []string
 }
 
 // damageNote is what a repaired file says under damageKey, until an opening has drawn what
@@ -83,14 +85,31 @@ type fileState struct {
 type damageNote struct {
 	Damaged         int
 	Named, Outdated []string
+	Misnamed        []string
 	Kept            string
 }
 
 func (f *fileState) note(kept string) []byte {
-	value, _ := json.Marshal(damageNote{f.damaged, f.named, f.outdated, kept})
+	value, _ := json.Marshal(damageNote{f.damaged, f.named, f.outdated, f.misnamed, kept})
+	return setting(damageKey, withChecksum(damageKey, string(value)))
+}
+
+// setting is the command that sets a key.
+func setting(key, value string) []byte {
 	var b bytes.Buffer
-	_ = writeCommands(&b, []string{damageKey}, []string{string(value)})
+	_ = writeCommands(&b, []string{key}, []string{value})
 	return b.Bytes()
+}
+
+// repaired says whether the file is not to stay as it was found.
+func (f *fileState) repaired() bool { return f.damaged > 0 || len(f.misnamed) > 0 }
+
+// newer is an error if the format is a later one than this version knows.
+func (f *fileState) newer(path string) error {
+	if format, _ := strconv.Atoi(f.format); format > currentFormatNumber {
+		return &NewerFormatError{Path: path, Format: f.format}
+	}
+	return nil
 }
 
 // recall adds what was noted, and answers where that original is kept.
@@ -100,6 +119,7 @@ func (f *fileState) recall() (kept string) {
 		return "" // there is no note
 	}
 	f.damaged += noted.Damaged
+	f.misnamed = append(f.misnamed, noted.Misnamed...)
 	f.named, f.outdated = append(f.named, noted.Named...), append(f.outdated, noted.Outdated...)
 	return noted.Kept
 }
@@ -118,7 +138,7 @@ func inspectFile(b []byte) fileState {
 	for at := 0; at < len(b); {
 		n, arguments, ok := parseCommand(b[at:])
 		if !ok || end == at && end > 0 && !trusted(b[at+n:], arguments) {
-			if state.damaged == 0 {
+			if !state.repaired() {
 				state.whole = append([]byte{}, b[:at]...)
 			}
 			n = 1 + nextCommand(b[at+1:])
@@ -128,12 +148,21 @@ func inspectFile(b []byte) fileState {
 			end, damaged = at, mark
 			continue
 		}
-		key := string(arguments[1])
+		key, command := string(arguments[1]), b[at:at+n]
+		if own, misnamed := ownKey(arguments[1], arguments[2]); misnamed {
+			if !state.repaired() {
+				state.whole = append([]byte{}, b[:at]...)
+			}
+			state.misnamed = append(state.misnamed, own)
+			key, command = own, setting(own, string(arguments[2]))
+		}
 		switch document, isDocument := documentKey(key); {
 		case key == damageKey:
-			state.noted = string(arguments[2])
+			state.noted, _, _ = checkedText(key, string(arguments[2]))
 		case key == formatKey:
-			state.format = string(arguments[2])
+			if format, _, err := checkedText(key, string(arguments[2])); err == nil {
+				state.format = format
+			}
 		case isDocument && arguments[2] == nil:
 			delete(documents, document)
 		case isDocument:
@@ -151,10 +180,10 @@ func inspectFile(b []byte) fileState {
 			state.named, named = append(state.named, named...), nil
 		}
 		if key == sealedKey {
-			sealed, _ = strconv.ParseUint(string(arguments[2]), 10, 64)
+			sealed = max(sealed, sealedUpTo(string(arguments[2])))
 		}
-		if state.damaged > 0 {
-			state.whole = append(state.whole, b[at:at+n]...)
+		if state.repaired() {
+			state.whole = append(state.whole, command...)
 		}
 		at += n
 	}
@@ -176,19 +205,18 @@ func trusted(rest []byte, arguments [3][]byte) bool {
 	return ok || len(rest) == 0
 }
 
-// intact says whether a value is what was written under a key. Values of some keys have no
-// checksum.
+// intact says whether a value is what was written under a key.
 func intact(key, value string) error {
 	var err error
 	switch kind, _, _ := strings.Cut(key, ":"); kind {
 	case "w":
 		_, err = verified(value)
 	case "c":
-		_, err = decodeChunk(value)
+		_, err = decodeChunk(key, value)
 	case "b", "d":
-		_, _, err = decodeDocument(value)
+		_, _, _, err = decodeDocument(key, value)
 	default:
-		err = errDamaged
+		_, _, err = checkedText(key, value)
 	}
 	return err
 }
@@ -230,12 +258,12 @@ func repairFile(path string, now time.Time) (kept string, state fileState, err e
 		return "", state, err
 	}
 	state = inspectFile(b)
-	if format, err := strconv.Atoi(state.format); state.format != "" && (err != nil || format > currentFormatNumber) {
-		return "", state, &NewerFormatError{Path: path, Format: state.format}
+	if err := state.newer(path); err != nil {
+		return "", state, err
 	}
 	whole := state.whole
 	state.whole = nil // BuntDB is to read it without the same in memory twice
-	if state.damaged == 0 {
+	if !state.repaired() {
 		kept = state.recall()
 		return kept, state, nil
 	}

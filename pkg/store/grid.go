@@ -91,7 +91,7 @@ func (s *Store) decoded(key, value string) (*chunk, error) {
 	if known.chunk != nil && len(known.value) == len(value) && unsafe.StringData(known.value) == unsafe.StringData(value) {
 		return known.chunk, nil
 	}
-	c, err := decodeChunk(value)
+	c, err := decodeChunk(key, value)
 	if err != nil || len(c.grid.runs) > cachedRuns {
 		return c, err
 	}

@@ -1,11 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tidwall/buntdb"
@@ -18,6 +18,7 @@ type loading struct {
 	mended     map[string]string // values to write, by key
 	ends       map[string]int64  // up to where tiers are given up, because they lost a chunk
 	superseded []string          // chunks that a merged one contains, and the note of a repair
+	former     []string          // keys of chunks that do not name them
 	documents  map[string]*documentLoad
 	chunks     map[place][]chunkRange
 	contained  map[place]uint64   // up to which sequence chunks contain this place
@@ -45,8 +46,8 @@ type chunkRange struct {
 // documentLoad is what the copies of a document say.
 type documentLoad struct {
 	sequence uint64
-	value    string          // of the newest copy that is whole, "" if none is
-	holders  map[string]bool // keys of copies that say so
+	payload  []byte          // of the newest copy that is whole, nil if none is
+	holders  map[string]bool // keys of copies that say so, and name them
 }
 
 // load verifies every value, drops what is damaged or superseded, and replays
@@ -93,12 +94,63 @@ func (s *Store) load(file fileState) error {
 		}
 	}
 	s.startClock(l.clock, l.newestRow)
-	return s.mend(l, dropped, outdated)
+	if err := s.mend(l, dropped, outdated); err != nil {
+		return err
+	}
+	if err := s.nameKeys(l.former); err != nil {
+		s.options.Report(fmt.Sprintf("what a former version of the plugin wrote to the store %s stays as it is, it is tried again with the next start: %v", s.path, err))
+	}
+	return nil
+}
+
+// nameKeys writes chunks of former formats anew, so that they name their keys. They are read
+// as they are, too: a disk that is full keeps no store closed.
+func (s *Store) nameKeys(chunks []string) error {
+	const together = 100 // of which BuntDB makes one write
+	for keys := range slices.Chunk(chunks, together) {
+		err := s.update(false, func(tx *buntdb.Tx) error {
+			for _, key := range keys {
+				value, err := tx.Get(key)
+				if errors.Is(err, buntdb.ErrNotFound) {
+					continue // it was superseded
+				}
+				if err != nil {
+					return err
+				}
+				former, err := decodeChunk(key, value)
+				if err != nil {
+					return err
+				}
+				renewed := former.renewed(key)
+				if c, err := decodeChunk(key, renewed); err != nil || c.grid.n != former.grid.n || len(c.histogramColumns) != len(former.histogramColumns) {
+					continue // it goes only for one that can be read
+				}
+				if _, _, err := tx.Set(key, renewed, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.sync()
 }
 
 // mend writes what follows from damage, before what is damaged goes. Commits go first: what
 // follows is one, and takes the number of the first that is lost.
 func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
+	// The format first: a former version is to read nothing of what is written now.
+	if l.format != withChecksum(formatKey, currentFormat) {
+		err := s.update(true, func(tx *buntdb.Tx) error {
+			_, _, err := tx.Set(formatKey, withChecksum(formatKey, currentFormat), nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	commits, others := []string{}, []string{}
 	for _, key := range dropped {
 		if strings.HasPrefix(key, "w:") {
@@ -121,9 +173,6 @@ func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
 			return err
 		}
 	}
-	if l.format != currentFormat {
-		l.mended[formatKey] = currentFormat
-	}
 	if len(others) == 0 && len(l.mended) == 0 {
 		return nil // also a full disk lets this be opened
 	}
@@ -134,7 +183,7 @@ func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
 			}
 		}
 		for _, key := range others {
-			if _, mended := l.mended[key]; mended {
+			if _, mended := l.mended[key]; mended || key == formatKey {
 				continue
 			}
 			if _, err := tx.Delete(key); err != nil && !errors.Is(err, buntdb.ErrNotFound) {
@@ -150,15 +199,8 @@ func (s *Store) loadEntry(l *loading, key, value string) {
 	s.stored += size
 	document, isDocument := documentKey(key)
 	switch {
-	case key == formatKey:
-		l.format = value
-	case key == clockKey:
-		l.clock = value
-	case key == damageKey:
-		l.superseded = append(l.superseded, key) // which this opening draws what follows from
-	case key == sealedKey:
-		sealed, _ := strconv.ParseUint(value, 10, 64)
-		l.sealed = max(l.sealed, sealed)
+	case strings.HasPrefix(key, "m:"):
+		l.loadState(key, value)
 	case isDocument:
 		l.loadDocument(key, document, value)
 	case strings.HasPrefix(key, "w:"):
@@ -180,6 +222,30 @@ func (s *Store) loadEntry(l *loading, key, value string) {
 	}
 }
 
+// loadState takes what the store keeps of its own state.
+func (l *loading) loadState(key, value string) {
+	text, checked, err := checkedText(key, value)
+	if err != nil {
+		l.damage(key, nil)
+		return
+	}
+	switch key {
+	case formatKey:
+		l.format = value
+		return
+	case clockKey:
+		l.clock = text
+	case damageKey:
+		l.superseded = append(l.superseded, key) // which this opening draws what follows from
+		return
+	case sealedKey:
+		l.sealed = max(l.sealed, sealedUpTo(value))
+	}
+	if !checked {
+		l.mended[key] = withChecksum(key, text)
+	}
+}
+
 // damage notes that a key's value is not what was written.
 func (l *loading) damage(key string, c *chunk) {
 	l.damaged = append(l.damaged, key)
@@ -188,8 +254,8 @@ func (l *loading) damage(key string, c *chunk) {
 
 func (s *Store) loadChunk(l *loading, key, value string) {
 	at, ok := chunkPlace(key)
-	c, err := parseChunk(value)
-	if err != nil || !ok {
+	c, err := parseChunk(key, value)
+	if err != nil || !ok || !c.within(at) {
 		l.damage(key, nil)
 		s.lostChunk(l, key)
 		return
@@ -197,7 +263,9 @@ func (s *Store) loadChunk(l *loading, key, value string) {
 	if len(c.damaged) > 0 {
 		l.damage(key, c)
 		s.lostChunk(l, key)
-		l.mended[key] = c.salvaged()
+		l.mended[key] = c.renewed(key)
+	} else if c.version < chunkVersion {
+		l.former = append(l.former, key)
 	}
 	s.status.Chunks++
 	if l.contained[at] == 0 {
@@ -230,33 +298,34 @@ func (l *loading) loadDocument(key, document, value string) {
 		known = &documentLoad{holders: map[string]bool{}}
 		l.documents[document] = known
 	}
-	sequence, _, err := decodeDocument(value)
+	sequence, payload, named, err := decodeDocument(key, value)
 	switch {
 	case err != nil:
 		l.damage(key, nil)
 		return
-	case known.value == "" || sequence > known.sequence:
-		known.sequence, known.value = sequence, value
+	case known.payload == nil || sequence > known.sequence:
+		known.sequence, known.payload = sequence, payload
 		clear(known.holders)
 	case sequence < known.sequence:
 		return
 	}
-	known.holders[key] = true
+	if named {
+		known.holders[key] = true
+	}
 }
 
 // loadDocuments takes what the newest copy of each document says, for all of them.
 func (s *Store) loadDocuments(l *loading) {
 	for document, known := range l.documents {
-		if known.value == "" {
+		if known.payload == nil {
 			l.lost = append(l.lost, "the document "+document+", both copies")
 			continue
 		}
-		sequence, payload, _ := decodeDocument(known.value) // which it was already
-		s.documents[document] = append([]byte{}, payload...)
-		l.newest = max(l.newest, sequence)
+		s.documents[document] = bytes.Clone(known.payload)
+		l.newest = max(l.newest, known.sequence)
 		for _, begin := range documentCopies {
 			if key := begin + document; !known.holders[key] {
-				l.mended[key] = known.value
+				l.mended[key] = encodeDocument(key, known.sequence, known.payload)
 			}
 		}
 	}
@@ -270,7 +339,9 @@ func (s *Store) loadDocuments(l *loading) {
 // what follows could rest on what is lost, and is read again from its source.
 func (s *Store) replay(l *loading) (finished []string) {
 	next := max(l.sealed, l.newest) + 1
-	first := l.sealed + 1
+	// What no chunk and no document names is read back as long as it is there, whatever the
+	// mark says: damage took its sealing, or the mark is a former one, which has no checksum.
+	first := min(l.sealed, l.newest) + 1
 	s.sealed = l.sealed
 	s.sequence = max(l.sealed, l.newest)
 	s.visible = s.sequence

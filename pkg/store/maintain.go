@@ -105,7 +105,7 @@ func (s *Store) merge(at place, keys []string) error {
 			if err != nil {
 				return err
 			}
-			c, err := decodeChunk(value)
+			c, err := decodeChunk(key, value)
 			if err != nil {
 				return err
 			}
@@ -138,7 +138,7 @@ func (s *Store) merge(at place, keys []string) error {
 		from, to = min(from, c.from), max(to, c.to)
 	}
 	merged := chunkKey(at, to)
-	value, err := encodeReadable(from, to, head.between(at.window, at.end()))
+	value, err := encodeReadable(merged, from, to, head.between(at.window, at.end()))
 	if err != nil {
 		return err
 	}

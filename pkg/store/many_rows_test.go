@@ -13,7 +13,7 @@ func chunksOf(t *testing.T, s *Store, group string) (rows []int) {
 	t.Helper()
 	check(t, s.view(func(tx *buntdb.Tx) error {
 		return tx.AscendKeys(chunkPrefix(group)+"*", func(key, value string) bool {
-			c, err := decodeChunk(value)
+			c, err := decodeChunk(key, value)
 			if err != nil {
 				t.Errorf("%s cannot be read: %v", key, err)
 				return true

@@ -128,11 +128,12 @@ func (s *Store) encodeHeads(to uint64) (chunks []keyChange, places []place, err 
 				in = in.half(head.rows[at].time)
 			}
 			t := head.between(in.window, in.end())
-			value, err := encodeReadable(s.visible+1, to, t)
+			key := chunkKey(in, to)
+			value, err := encodeReadable(key, s.visible+1, to, t)
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", group, err)
 			}
-			chunks = append(chunks, keyChange{key: chunkKey(in, to), value: value})
+			chunks = append(chunks, keyChange{key: key, value: value})
 			places = append(places, in)
 			at += len(t.times)
 		}
@@ -142,20 +143,23 @@ func (s *Store) encodeHeads(to uint64) (chunks []keyChange, places []place, err 
 
 // documentChanges are the documents as the commits have them that are sealed, and the clock.
 func (s *Store) documentChanges() []keyChange {
-	changes := []keyChange{{key: clockKey, value: s.clockValue()}}
+	changes := []keyChange{{key: clockKey, value: withChecksum(clockKey, s.clockText())}}
 	for key, doc := range s.changed {
-		value := encodeDocument(doc.sequence, doc.value)
 		for _, begin := range documentCopies {
-			changes = append(changes, keyChange{key: begin + key, value: value, goes: doc.value == nil})
+			change := keyChange{key: begin + key, goes: doc.value == nil}
+			if !change.goes {
+				change.value = encodeDocument(change.key, doc.sequence, doc.value)
+			}
+			changes = append(changes, change)
 		}
 	}
 	return changes
 }
 
 // encodeReadable makes a chunk that is known to be readable: what it stands for goes.
-func encodeReadable(from, to uint64, t *table) (string, error) {
-	value := encodeChunk(from, to, t)
-	c, err := decodeChunk(value)
+func encodeReadable(key string, from, to uint64, t *table) (string, error) {
+	value := encodeChunk(key, from, to, t)
+	c, err := decodeChunk(key, value)
 	if err == nil && (c.grid.n != len(t.times) || len(c.columns) != len(t.columns) || len(c.histogramColumns) != len(t.histogramColumns)) {
 		err = fmt.Errorf("%w: of %d rows it holds %d", errDamaged, len(t.times), c.grid.n)
 	}
@@ -167,7 +171,7 @@ func encodeReadable(from, to uint64, t *table) (string, error) {
 // middle must not leave some commits to be replayed without the later ones.
 func (s *Store) dropCommits(from, to uint64) error {
 	err := s.update(true, func(tx *buntdb.Tx) error {
-		_, _, err := tx.Set(sealedKey, strconv.FormatUint(to, 10), nil)
+		_, _, err := tx.Set(sealedKey, withChecksum(sealedKey, strconv.FormatUint(to, 10)), nil)
 		return err
 	})
 	if err != nil {

@@ -82,7 +82,7 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		"empty":                         {func([]byte) []byte { return nil }, "the download broke off"},
 		"foreign":                       {func([]byte) []byte { return []byte("not a store") }, "neither a backup nor a store's file"},
 		"newer": {func(b []byte) []byte {
-			return bytes.Replace(b, []byte(formatKey+"\r\n$1\r\n"+currentFormat), []byte(formatKey+"\r\n$1\r\n9"), 1)
+			return bytes.Replace(b, []byte(withChecksum(formatKey, currentFormat)), []byte(withChecksum(formatKey, "8")), 1)
 		}, "newer version"},
 	} {
 		check(t, os.WriteFile(backup, test.harm(bytes.Clone(copied.Bytes())), 0o600))

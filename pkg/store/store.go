@@ -27,9 +27,10 @@ const (
 
 	// Format 2 has roll-ups, format 3 histograms and events, format 4 counts that add up
 	// and packed columns, format 5 checksums of columns, two copies of each document, and
-	// windows of several chunks, format 6 packed histograms.
-	currentFormat       = "6"
-	currentFormatNumber = 6
+	// windows of several chunks, format 6 packed histograms, format 7 values that name their
+	// keys.
+	currentFormat       = "7"
+	currentFormatNumber = 7
 	formatKey           = "m:format"
 	sealedKey           = "m:sealed"
 	damageKey           = "m:damage"

@@ -304,13 +304,16 @@ func TestTheSecondOwnerWaits(t *testing.T) {
 func TestANewerFormatIsLeftWhole(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	check(t, s.update(true, func(tx *buntdb.Tx) error { _, _, err := tx.Set(formatKey, "7", nil); return err }))
+	check(t, s.update(true, func(tx *buntdb.Tx) error {
+		_, _, err := tx.Set(formatKey, withChecksum(formatKey, "8"), nil)
+		return err
+	}))
 	check(t, s.Close())
 	before, err := os.ReadFile(filepath.Join(dir, FileName))
 	check(t, err)
 	_, err = Open(Options{Dir: dir})
 	var newer *NewerFormatError
-	if !errors.As(err, &newer) || newer.Format != "7" {
+	if !errors.As(err, &newer) || newer.Format != "8" {
 		t.Fatalf("opening answered %v, want a NewerFormatError", err)
 	}
 	after, err := os.ReadFile(filepath.Join(dir, FileName))
