@@ -61,13 +61,7 @@ func listed(lost []string) string {
 // parsed, only what is damaged of it.
 func describe(key string, c *chunk) string {
 	if in, ok := chunkPlace(key); ok {
-		of := "rows of " + in.group + " as recorded"
-		switch step := rollupStep(in.group); {
-		case in.group == eventsGroup:
-			of = "events"
-		case step > 0:
-			of = fmt.Sprintf("rows of %s in steps of %s", rollupBase(in.group), spoken(step))
-		}
+		of := rowsOf(in.group)
 		from, to := in.window, in.end()
 		if c == nil || c.grid.n == 0 {
 			return fmt.Sprintf("all %s from %s to %s that were sealed together", of, moment(from), moment(to))
@@ -93,6 +87,16 @@ func describe(key string, c *chunk) string {
 		return "what an earlier repair noted"
 	}
 	return fmt.Sprintf("the value %q", key)
+}
+
+func rowsOf(group string) string {
+	switch step := rollupStep(group); {
+	case group == eventsGroup:
+		return "events"
+	case step > 0:
+		return fmt.Sprintf("rows of %s in steps of %s", rollupBase(group), spoken(step))
+	}
+	return "rows of " + group + " as recorded"
 }
 
 // metrics are the first of the metrics that columns are of.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // fileOf is the file of a store that was closed.
@@ -141,6 +143,43 @@ func TestLostCountsAreReadFromACoarserTier(t *testing.T) {
 			})
 			wholeTotals(t, after, model, now, "damaged")
 		})
+	}
+}
+
+// Where damage leaves no name of a chunk, the tiers tell by each other what is lost: the
+// finer one is given up where it has less, and where the coarser one has, that is said.
+func TestCountsThatAreLostWithTheirNamesAreMissed(t *testing.T) {
+	dir := t.TempDir()
+	now := start
+	s := countingStore(t, dir, &now)
+	model := counts{}
+	for n := range 20 {
+		count(t, s, model, now.Add(-time.Duration(n)*time.Hour), 1)
+	}
+	check(t, s.Seal())
+	count(t, s, model, now, 1)
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	for _, test := range []struct{ key, words string }{
+		{"c:traffic/n:", "rows of traffic/n as recorded"},
+		{"c:traffic/n@600:", "rows of traffic/n in steps of 10 min"},
+		{"c:traffic/n@3600:", "rows of traffic/n in steps of 1 h"},
+	} {
+		harmed := bytes.Clone(file)
+		at, _ := setOf(t, file, test.key)
+		length, _, _ := parseCommand(file[at:])
+		clear(harmed[at : at+length])
+		after := openAgain(t, harmed, []string{"could not be read", test.words}, func(o *Options) {
+			o.Limits.Policies, o.Now = counted, func() time.Time { return now }
+		})
+		if test.key != "c:traffic/n@3600:" {
+			wholeTotals(t, after, model, now, "without "+test.key)
+			continue
+		}
+		from := now.Add(-47 * time.Hour)
+		if diff := cmp.Diff(model.in(time.Minute, from), summed(t, after, from, now, time.Minute)); diff != "" {
+			t.Errorf("without the hours, the minutes are (-want +got)\n%s", diff)
+		}
 	}
 }
 

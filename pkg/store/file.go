@@ -75,7 +75,9 @@ type fileState struct {
 	named []string
 	// outdated are documents of which a later state may have been in damaged bytes.
 	outdated []string
-	noted    string // by a repair after which no opening came to its end
+	// sealedLost says that damaged bytes may have held chunks, named or not.
+	sealedLost bool
+	noted      string // by a repair after which no opening came to its end
 	// misnamed are keys of values that had other ones, and have them back.
 	misnamed []string
 }
@@ -86,11 +88,12 @@ type damageNote struct {
 	Damaged         int
 	Named, Outdated []string
 	Misnamed        []string
+	SealedLost      bool
 	Kept            string
 }
 
 func (f *fileState) note(kept string) []byte {
-	value, _ := json.Marshal(damageNote{f.damaged, f.named, f.outdated, f.misnamed, kept})
+	value, _ := json.Marshal(damageNote{f.damaged, f.named, f.outdated, f.misnamed, f.sealedLost, kept})
 	return setting(damageKey, withChecksum(damageKey, string(value)))
 }
 
@@ -120,6 +123,7 @@ func (f *fileState) recall() (kept string) {
 	}
 	f.damaged += noted.Damaged
 	f.misnamed = append(f.misnamed, noted.Misnamed...)
+	f.sealedLost = f.sealedLost || noted.SealedLost
 	f.named, f.outdated = append(f.named, noted.Named...), append(f.outdated, noted.Outdated...)
 	return noted.Kept
 }
@@ -178,6 +182,7 @@ func inspectFile(b []byte) fileState {
 		case key == sealedKey, arguments[2] == nil && strings.HasPrefix(key, "w:"):
 			mark, outdated = at, damaged
 			state.named, named = append(state.named, named...), nil
+			state.sealedLost = state.damaged > 0
 		}
 		if key == sealedKey {
 			sealed = max(sealed, sealedUpTo(string(arguments[2])))
@@ -186,6 +191,9 @@ func inspectFile(b []byte) fileState {
 			state.whole = append(state.whole, command...)
 		}
 		at += n
+	}
+	if mark == 0 { // damage may have taken it
+		state.sealedLost = state.damaged > 0
 	}
 	for document, at := range documents {
 		if at < outdated {

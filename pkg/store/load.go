@@ -17,7 +17,8 @@ type loading struct {
 	lost       []string          // what they were, in words
 	mended     map[string]string // values to write, by key
 	ends       map[string]int64  // up to where tiers are given up, because they lost a chunk
-	superseded []string          // chunks that a merged one contains, and the note of a repair
+	superseded []string          // chunks that a merged one contains
+	noted      bool              // whether there is the note of a repair
 	former     []string          // keys of chunks that do not name them
 	documents  map[string]*documentLoad
 	chunks     map[place][]chunkRange
@@ -97,6 +98,16 @@ func (s *Store) load(file fileState) error {
 	if err := s.mend(l, dropped, outdated); err != nil {
 		return err
 	}
+	if file.sealedLost {
+		if err := s.missCounts(); err != nil {
+			return err
+		}
+	}
+	if l.noted {
+		if err := s.drop([]string{damageKey}); err != nil { // what follows from it is drawn
+			return err
+		}
+	}
 	if err := s.nameKeys(l.former); err != nil {
 		s.options.Report(fmt.Sprintf("what a former version of the plugin wrote to the store %s stays as it is, it is tried again with the next start: %v", s.path, err))
 	}
@@ -162,16 +173,8 @@ func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
 	if err := s.drop(commits); err != nil {
 		return err
 	}
-	if len(l.ends) > 0 || !outdated.Empty() {
-		if err := s.recordGivingUp(outdated, l.ends); err != nil {
-			return err
-		}
-		if err := s.commit(); err != nil {
-			return err
-		}
-		if err := s.sync(); err != nil {
-			return err
-		}
+	if err := s.giveUpNow(outdated, l.ends); err != nil {
+		return err
 	}
 	if len(others) == 0 && len(l.mended) == 0 {
 		return nil // also a full disk lets this be opened
@@ -192,6 +195,20 @@ func (s *Store) mend(l *loading, dropped []string, outdated *Batch) error {
 		}
 		return nil
 	})
+}
+
+// giveUpNow records a batch and up to where tiers are given up, on the disk.
+func (s *Store) giveUpNow(batch *Batch, ends map[string]int64) error {
+	if len(ends) == 0 && batch.Empty() {
+		return nil
+	}
+	if err := s.recordGivingUp(batch, ends); err != nil {
+		return err
+	}
+	if err := s.commit(); err != nil {
+		return err
+	}
+	return s.sync()
 }
 
 func (s *Store) loadEntry(l *loading, key, value string) {
@@ -236,7 +253,7 @@ func (l *loading) loadState(key, value string) {
 	case clockKey:
 		l.clock = text
 	case damageKey:
-		l.superseded = append(l.superseded, key) // which this opening draws what follows from
+		l.noted = true
 		return
 	case sealedKey:
 		l.sealed = max(l.sealed, sealedUpTo(value))

@@ -69,13 +69,7 @@ func (s *Store) maintain() error {
 // up; the caller holds writing.
 func (s *Store) dropGivingUp(keys []string, ends map[string]int64) error {
 	if len(ends) > 0 {
-		if err := s.recordGivingUp(&Batch{}, ends); err != nil {
-			return err
-		}
-		if err := s.commit(); err != nil {
-			return err
-		}
-		if err := s.sync(); err != nil {
+		if err := s.giveUpNow(&Batch{}, ends); err != nil {
 			return err
 		}
 		s.at("given up")
