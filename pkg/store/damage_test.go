@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -360,10 +361,11 @@ func TestTextInADamagedValueIsNoCommand(t *testing.T) {
 func TestOnlyTheNewestDamagedCopiesAreKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), FileName)
 	for n := range keptCopies + 3 {
-		_, err := keepAside(path, fmt.Append(nil, n), start.Add(time.Duration(n)*time.Hour))
+		check(t, ReplaceFile(path, fmt.Append(nil, n)))
+		_, err := keepAside(path, start.Add(time.Duration(n)*time.Hour), linked)
 		check(t, err)
 	}
-	copies, err := filepath.Glob(path + "*")
+	copies, err := filepath.Glob(path + ".*")
 	check(t, err)
 	oldest, err := os.ReadFile(copies[0])
 	check(t, err)
@@ -376,14 +378,15 @@ func TestOnlyTheNewestDamagedCopiesAreKept(t *testing.T) {
 func TestTheCopyJustMadeIsKeptWhateverTheClockSays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), FileName)
 	for n := range keptCopies + 3 {
-		kept, err := keepAside(path, fmt.Append(nil, n), start.AddDate(-n, 0, 0))
+		check(t, ReplaceFile(path, fmt.Append(nil, n)))
+		kept, err := keepAside(path, start.AddDate(-n, 0, 0), linked)
 		check(t, err)
 		content, err := os.ReadFile(kept)
 		if err != nil || string(content) != fmt.Sprint(n) {
 			t.Errorf("copy %d is named %s, which is %q: %v", n, kept, content, err)
 		}
 	}
-	copies, err := filepath.Glob(path + "*")
+	copies, err := filepath.Glob(path + ".*")
 	check(t, err)
 	if len(copies) != keptCopies {
 		t.Errorf("%q are kept", copies)
@@ -446,4 +449,68 @@ func TestWhatFollowsFromDamageIsNotDroppedWithIt(t *testing.T) {
 		t.Errorf("what was recorded after the repair is %v", got)
 	}
 	wholeTotals(t, after, model, now, "repaired")
+}
+
+// What is kept of a damaged file is the original, byte for byte, whatever is written after
+// that and however it is damaged.
+func TestTheOriginalOfADamagedFileIsKeptAsItIs(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for n := range 20 {
+		record(t, s, "a", start.Add(time.Duration(n)*time.Minute), Sample{"x", float64(n)})
+		check(t, s.Seal())
+	}
+	check(t, s.Close())
+	file := fileOf(t, dir)
+	command, value := setOf(t, file, "c:a:")
+	for name, harm := range map[string]func(file []byte) []byte{
+		"a command": func(b []byte) []byte { b[command+1] ^= 1; return b },
+		"a value":   func(b []byte) []byte { b[value+5] ^= 1; return b },
+		"both":      func(b []byte) []byte { b[10] ^= 1; b[value+5] ^= 1; return b },
+		"its end":   func(b []byte) []byte { return b[:len(b)-3] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			harmed := harm(bytes.Clone(file))
+			dir := t.TempDir()
+			check(t, os.WriteFile(filepath.Join(dir, FileName), harmed, 0o600))
+			s := open(t, dir)
+			record(t, s, "a", start.Add(time.Hour), Sample{"x", 1})
+			check(t, s.Seal())
+			check(t, s.Close())
+			copies := s.Status().CorruptCopies
+			if len(copies) != 1 {
+				t.Fatalf("%q are kept", copies)
+			}
+			kept, err := os.ReadFile(copies[0])
+			check(t, err)
+			if !bytes.Equal(kept, harmed) {
+				t.Errorf("%d bytes are kept of %d, and not the same ones", len(kept), len(harmed))
+			}
+		})
+	}
+}
+
+// Where there is little memory, a damaged file is repaired as well: it is read once, and not
+// copied in memory.
+func TestARepairTakesTheMemoryOfTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	var file bytes.Buffer
+	value := strings.Repeat("v", 1<<20)
+	for n := range 16 {
+		check(t, writeCommands(&file, []string{fmt.Sprintf("x:%d", n)}, []string{value}))
+	}
+	content := file.Bytes()
+	content[0] = 0
+	check(t, os.WriteFile(path, content, 0o600))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	kept, state, err := repairFile(path, start)
+	runtime.ReadMemStats(&after)
+	check(t, err)
+	if kept == "" || state.damaged == 0 {
+		t.Errorf("kept as %q, %d bytes are damaged", kept, state.damaged)
+	}
+	if took := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(content)); took > 1.2 {
+		t.Errorf("the repair took %.1f times the file", took)
+	}
 }

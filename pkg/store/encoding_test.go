@@ -224,7 +224,7 @@ func FuzzInspectFile(f *testing.F) {
 	f.Add(setting("b:a", encodeDocument("b:b", 1, []byte("value"))))
 	f.Add([]byte("*3\r\n$3\r\nset\r\n$2147483647\r\na\r\n")) // the greatest int of 32 bits
 	f.Fuzz(func(t *testing.T, b []byte) {
-		state := inspectFile(b)
+		state := inspectFile(bytes.Clone(b))
 		if again := inspectFile(state.whole); again.repaired() || !bytes.Equal(again.whole, state.whole) {
 			t.Fatalf("what was salvaged is damaged: %d bytes", again.damaged)
 		}

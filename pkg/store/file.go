@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -69,6 +70,7 @@ func nextCommand(b []byte) int {
 type fileState struct {
 	whole   []byte // every command that could be read
 	damaged int    // bytes that could not
+	torn    bool   // whether they are the file's end, and nothing else
 	format  string
 	// named are keys of chunks and documents that damaged bytes name, where what they stand for
 	// may be gone.
@@ -130,6 +132,7 @@ func (f *fileState) recall() (kept string) {
 
 // inspectFile tells what of a file can be read. Behind damage, it takes what looks like a
 // command, as text inside of a value may, only if its value is whole or another one follows.
+// It takes no memory beside the file's: behind damage, what is whole moves up in that.
 func inspectFile(b []byte) fileState {
 	state := fileState{whole: b}
 	documents := map[string]int{} // where the latest state of each is
@@ -143,7 +146,7 @@ func inspectFile(b []byte) fileState {
 		n, arguments, ok := parseCommand(b[at:])
 		if !ok || end == at && end > 0 && !trusted(b[at+n:], arguments) {
 			if !state.repaired() {
-				state.whole = append([]byte{}, b[:at]...)
+				state.whole, state.torn = b[:at], true
 			}
 			n = 1 + nextCommand(b[at+1:])
 			named = append(named, namedIn(b[at:at+n])...)
@@ -155,7 +158,7 @@ func inspectFile(b []byte) fileState {
 		key, command := string(arguments[1]), b[at:at+n]
 		if own, misnamed := ownKey(arguments[1], arguments[2]); misnamed {
 			if !state.repaired() {
-				state.whole = append([]byte{}, b[:at]...)
+				state.whole = b[:at]
 			}
 			state.misnamed = append(state.misnamed, own)
 			key, command = own, setting(own, string(arguments[2]))
@@ -188,7 +191,7 @@ func inspectFile(b []byte) fileState {
 			sealed = max(sealed, sealedUpTo(string(arguments[2])))
 		}
 		if state.repaired() {
-			state.whole = append(state.whole, command...)
+			state.whole, state.torn = append(state.whole, command...), false
 		}
 		at += n
 	}
@@ -276,27 +279,39 @@ func repairFile(path string, now time.Time) (kept string, state fileState, err e
 		return kept, state, nil
 	}
 	state.recall()
-	kept, err = keepAside(path, b, now)
+	kept, err = keepAside(path, now, linked)
 	if err == nil {
-		err = ReplaceFile(path, append(whole[:len(whole):len(whole)], state.note(kept)...))
+		err = ReplaceFile(path, whole, state.note(kept))
 	}
-	if err != nil && bytes.HasPrefix(b, whole) {
-		// A commit that a full disk tore is the commonest damage: cutting it off takes no space.
+	if err != nil && state.torn {
+		// A commit that a full disk tore is the commonest damage: cutting it off takes no space. A
+		// second name of the same file would keep nothing then.
+		if isSame(path, kept) {
+			_ = os.Remove(kept)
+			kept = ""
+		}
 		if cut := os.Truncate(path, int64(len(whole))); cut == nil {
-			return "", state, nil
+			return kept, state, nil
 		}
 	}
 	return kept, state, err
+}
+
+func isSame(path, other string) bool {
+	a, err := os.Stat(path)
+	b, failed := os.Stat(other)
+	return err == nil && failed == nil && os.SameFile(a, b)
 }
 
 // keptCopies is how many damaged originals are kept: the one just made, and the newest of the
 // others by their names. The one just made may have an older name, if a clock was set back.
 const keptCopies = 5
 
-func keepAside(path string, content []byte, now time.Time) (string, error) {
+// keepAside keeps a file under a name that says when it was found damaged.
+func keepAside(path string, now time.Time, keep func(path, kept string) error) (string, error) {
 	const mark = ".corrupt-"
 	kept := path + mark + now.UTC().Format("20060102T150405.000")
-	if err := ReplaceFile(kept, content); err != nil {
+	if err := keep(path, kept); err != nil {
 		return "", err
 	}
 	copies, err := filepath.Glob(path + mark + "*") // in order of their times
@@ -307,14 +322,47 @@ func keepAside(path string, content []byte, now time.Time) (string, error) {
 	return kept, err
 }
 
+// linked keeps a file by a second name, where the file system has those: so it takes neither
+// memory nor space, but the file is to be replaced then, and not written to.
+func linked(path, kept string) error {
+	if os.Link(path, kept) != nil {
+		return copied(path, kept)
+	}
+	return syncFolder(filepath.Dir(kept))
+}
+
+// copied keeps a file by a copy.
+func copied(path, kept string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = replaceFile(kept, func(f *os.File) error {
+		_, err := io.Copy(f, from)
+		return err
+	})
+	return errors.Join(err, from.Close())
+}
+
 // ReplaceFile writes a file so that a reader, also after a power cut, sees either
 // the old or the new one, whole.
-func ReplaceFile(path string, content []byte) error {
+func ReplaceFile(path string, parts ...[]byte) error {
+	return replaceFile(path, func(f *os.File) error {
+		for _, part := range parts {
+			if _, err := f.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func replaceFile(path string, write func(f *os.File) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
+	err = write(f)
 	if err == nil {
 		err = syncFile(f)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -415,11 +414,7 @@ func (l *loading) contains(group string, time int64, sequence uint64) bool {
 // keepDamaged copies the file before damaged values are dropped from it.
 func (s *Store) keepDamaged(l *loading) error {
 	if len(s.status.CorruptCopies) == 0 {
-		content, err := os.ReadFile(s.path)
-		if err != nil {
-			return err
-		}
-		kept, err := keepAside(s.path, content, s.options.Now())
+		kept, err := keepAside(s.path, s.options.Now(), copied) // the file is open, and written to
 		if err != nil {
 			return err
 		}

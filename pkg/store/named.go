@@ -30,15 +30,15 @@ func (d *decoder) name(key string) (named bool) {
 	return true
 }
 
-// ownKey is the key that a value was written under, where it is another one than it has,
-// and the value is whole.
+// ownKey is the key that a value was written under, where it is another one than it has, as
+// long, and the value is whole.
 func ownKey(key, value []byte) (own string, misnamed bool) {
 	if len(value) == 0 || value[0] != 0 {
 		return "", false
 	}
 	d := &decoder{b: value[1:]}
 	name := d.bytes(d.count())
-	if d.err != nil || bytes.Equal(name, key) || intact(string(name), string(value)) != nil {
+	if d.err != nil || len(name) != len(key) || bytes.Equal(name, key) || intact(string(name), string(value)) != nil {
 		return "", false
 	}
 	return string(name), true

@@ -97,14 +97,13 @@ func Restore(backup, dir string, now time.Time) (kept string, err error) {
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	path := filepath.Join(dir, FileName)
-	before, err := os.ReadFile(path)
-	switch {
+	switch _, err := os.Stat(path); {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
 		return "", fmt.Errorf("restore: %w", err)
 	default:
 		kept = path + ".before-restore-" + now.UTC().Format("20060102T150405.000")
-		if err := ReplaceFile(kept, before); err != nil {
+		if err := linked(path, kept); err != nil {
 			return "", fmt.Errorf("restore: keep the store that is there: %w", err)
 		}
 	}
