@@ -49,6 +49,11 @@ var chapters = []chapter{
 		first(s).down()
 		s.pass(5*minute - second)
 	}},
+	{name: "unreachable by a threshold of 2 minutes, and the log moved 5 minutes ago", happens: func(s *scene) {
+		first(s).Thresholds.UnreachableWarning = 2 * minute
+		first(s).down()
+		s.pass(5 * minute)
+	}, want: "node_unreachable warning"},
 	{name: "unreachable, with a log line 5 minutes before", happens: func(s *scene) {
 		first(s).down()
 		s.pass(hour)
@@ -69,6 +74,12 @@ var chapters = []chapter{
 		first(s).down()
 		s.pass(29 * minute)
 	}, want: "node_unreachable warning"},
+	{name: "unreachable while it looks at its disk, which it began to 29 minutes ago", happens: func(s *scene) {
+		s.pass(2 * minute)
+		first(s).begins("storagenode")
+		first(s).down()
+		s.pass(30*minute - second)
+	}},
 	{name: "unreachable 29 minutes after an update", happens: func(s *scene) {
 		first(s).say("INFO\tService restarted successfully.\t{}")
 		first(s).down()
@@ -130,6 +141,11 @@ var chapters = []chapter{
 	{name: "the API fails for just less than 6 hours", happens: func(s *scene) { first(s).apiDown(); s.pass(6*hour - second) }, want: "api_slow info", unseen: [2]string{"no_contact", "has not answered since"}},
 	{name: "the API fails for 6 hours", happens: func(s *scene) { first(s).apiDown(); s.pass(6 * hour) }, want: "api_slow warning"},
 	{name: "the API fails, and answers again", happens: func(s *scene) { first(s).apiDown(); s.pass(7 * hour); first(s).poll() }},
+	{name: "the API fails, and the log moves without a transfer", happens: func(s *scene) {
+		first(s).line = "bandwidth\tPersisting bandwidth usage cache to db\t{}"
+		first(s).apiDown()
+		s.pass(5 * minute)
+	}, want: "api_slow info"},
 	{name: "the API answers late", happens: func(s *scene) { s.pass(hour); first(s).State = concern.Slow }},
 
 	// no_contact
@@ -212,10 +228,34 @@ var chapters = []chapter{
 		s.pass(2 * minute)
 	}, want: "node_stopped critical"},
 	{name: "a FATAL line of a stop", happens: func(s *scene) {
-		first(s).say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+		first(s).say(signal)
 		first(s).dies()
 		s.pass(15 * minute)
 	}},
+	{name: "a FATAL line just less than 2 minutes after the signal to stop", happens: func(s *scene) { s.signalAndDeath(2*minute - second); s.pass(15 * minute) }},
+	{name: "a FATAL line 2 minutes after the signal to stop", happens: func(s *scene) { s.signalAndDeath(2 * minute); s.pass(15 * minute) }, want: "node_stopped critical"},
+	{name: "told to stop, started, and dead within 2 minutes", happens: func(s *scene) {
+		first(s).say(signal)
+		s.pass(10 * second)
+		first(s).up()
+		s.pass(minute)
+		first(s).dies()
+		s.pass(10 * minute)
+	}, want: "node_stopped critical"},
+	{name: "told to stop, and dead at the next start", happens: func(s *scene) {
+		first(s).say(signal)
+		first(s).begins("storagenode")
+		first(s).dies()
+		s.pass(10 * minute)
+	}, want: "node_stopped critical"},
+	{name: "told to stop, and dead at every start after that", happens: func(s *scene) {
+		first(s).say(signal)
+		for range 11 {
+			s.pass(minute)
+			first(s).begins("storagenode")
+			first(s).dies()
+		}
+	}, want: "node_stopped critical, restart_loop critical"},
 	{name: "a FATAL line of another process", happens: func(s *scene) { first(s).dies(); first(s).api, first(s).log = true, true; s.pass(15 * minute) }},
 
 	// restart_loop
@@ -240,6 +280,28 @@ var chapters = []chapter{
 		}
 		first(s).up()
 	}, want: "restart_loop critical"},
+
+	{name: "3 starts, none of which gets as far as to say so", happens: func(s *scene) { s.begins("storagenode", 3); s.pass(minute) },
+		want: "restart_loop critical", unseen: [2]string{"api_slow", "started less than 30 minutes ago"}},
+	{name: "3 starts, none of which gets as far as to say so, and one that does", happens: func(s *scene) { s.begins("storagenode", 3); first(s).up(); s.pass(5 * minute) }, want: "restart_loop critical"},
+	{name: "2 starts, each with its first words and those of an updater", happens: func(s *scene) {
+		for range 2 {
+			s.pass(5 * minute)
+			for range 2 { // versions of old do not say of which process a line is
+				first(s).say("INFO\tConfiguration loaded\t{\"Location\": \"/app/config/config.yaml\"}")
+				s.pass(second)
+			}
+			s.pass(minute)
+			first(s).up()
+		}
+	}},
+	{name: "an updater that starts again and again", happens: func(s *scene) { first(s).down(); s.begins("storagenode-updater", 5); s.pass(minute) }, want: "api_slow info"},
+	{name: "other commands with the configuration and the log of the node", happens: func(s *scene) {
+		for range 5 {
+			first(s).begins("storagenode")
+			s.pass(2 * minute)
+		}
+	}},
 
 	// wrong_pair
 	{name: "log and API are of two nodes", happens: func(s *scene) {

@@ -278,6 +278,22 @@ func (s *scene) restarts(pauses ...time.Duration) {
 	}
 }
 
+// begins lets a process start each minute that does not get any further.
+func (s *scene) begins(process string, times int) {
+	first(s).down()
+	for range times {
+		s.pass(2 * minute)
+		first(s).begins(process)
+	}
+}
+
+// signalAndDeath is a FATAL line so long after the node was told to stop.
+func (s *scene) signalAndDeath(pause time.Duration) {
+	first(s).say(signal)
+	s.pass(pause)
+	first(s).dies()
+}
+
 func (s *scene) mateUpdates(d time.Duration) {
 	s.nodes[1].status.Version = "1.163.1"
 	s.pass(5 * minute)

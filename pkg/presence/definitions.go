@@ -47,14 +47,14 @@ var definitions = []conditions.Definition{
 	{
 		Code: nodeStopped, Group: presenceGroup, Severities: severities(conditions.Critical), AtOnce: true,
 		Title:  "Node Stopped",
-		When:   "the node ended itself with a FATAL line and was not started for 10 minutes",
+		When:   "the node ended itself with a FATAL line, which is not the end of a stop that it was told to make, and was not started for 10 minutes",
 		Clears: "the node starts and its API answers",
 		Do:     "Read the reason, mend it (mostly the disk, its mount or its permissions) and start the node.",
 	},
 	{
 		Code: restartLoop, Group: presenceGroup, Severities: severities(conditions.Critical), Event: true,
 		Title:  "Node Restarts Again and Again",
-		When:   "3 starts within 15 minutes",
+		When:   "3 starts within 15 minutes, also such as end before the node says that it started",
 		Clears: "1 hour after the last start",
 		Do:     "Look at the end of the log before each start, and at the memory that the machine has left.",
 	},
@@ -84,7 +84,7 @@ var definitions = []conditions.Definition{
 		Title:  "API Does Not Answer",
 		When:   "requests to the API fail for 5 minutes while the log moves; warning after 6 hours",
 		Clears: "the API answers",
-		Do:     "The node runs. Look at the load of its disk; where the connection is refused, at console.address and the API address in the settings.",
+		Do:     "Look at the load of the node's disk; where the connection is refused, at console.address and the API address in the settings.",
 	},
 	{
 		Code: quicBroken, Group: contactGroup, Severities: severities(conditions.Info), NeedsNode: true,

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"bytes"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -61,6 +62,15 @@ func (e *ear) Hear(event *storagenode.Event) {
 	switch event.Kind {
 	case storagenode.NodeStart:
 		h.Starts = insertTime(h.Starts, event.Time, keptLogStarts)
+	case storagenode.OtherLine:
+		if !isBegin(event) {
+			return
+		}
+		h.Begun = insertTime(h.Begun, event.Time, keptLogStarts)
+	case storagenode.UploadEnded, storagenode.DownloadEnded:
+		if !h.goesOn(event.Time) {
+			return
+		}
 	case storagenode.NodeStopping:
 		h.Stops = insertTime(h.Stops, event.Time, keptLogStarts)
 	case storagenode.ServiceRestarted:
@@ -94,6 +104,20 @@ func (e *ear) Hear(event *storagenode.Event) {
 		return
 	}
 	e.dirty = true
+}
+
+// firstWords are a node's when it begins to start; that it "started" it says minutes later
+// where it has much to look after, and never where it ends before.
+const firstWords = "Configuration loaded"
+
+// isBegin says whether a line is a node's first. Its updater has the same words, and in a
+// container the same log.
+func isBegin(event *storagenode.Event) bool {
+	if event.Message != firstWords || event.Logger != "" {
+		return false
+	}
+	process, _ := event.Text("process")
+	return !strings.HasSuffix(process, "updater")
 }
 
 // Flush keeps what was heard, where it is more than a line that changes nothing.

@@ -22,17 +22,21 @@ const (
 	spellPause = 75 * time.Minute
 	// deathPause ends a row of deaths without a start between them.
 	deathPause = time.Hour
+	// sameWords is how far the first words of a node and of its updater are apart, which
+	// start together in a container and which old versions do not tell apart.
+	sameWords = 10 * time.Second
 	// checkPause is how far the lines of one start's check of the clock are apart at most.
 	checkPause = time.Minute
 )
 
 // heard is what a node's log said that conditions need. Lines may come in any order: nothing
-// of it depends on it.
+// of it depends on it, but which first words transfers forget, of which only the newest count.
 type heard struct {
 	Last       time.Time   `json:"last,omitzero"` // the newest line, to five minutes
 	LastInfo   time.Time   `json:"lastInfo,omitzero"`
 	Slots      slots       `json:"slots"`
 	Starts     []time.Time `json:"starts,omitempty"`
+	Begun      []time.Time `json:"begun,omitempty"`   // first words: a start may take long, or never come
 	Stops      []time.Time `json:"stops,omitempty"`   // by a signal
 	Updates    []time.Time `json:"updates,omitempty"` // the updater started the service again
 	Deaths     []death     `json:"deaths,omitempty"`
@@ -91,6 +95,44 @@ func (h *heard) died(at time.Time, reason string) {
 func (h *heard) startedBetween(first, last, at time.Time) bool {
 	from, to := earliest(last, at), latest(first, at)
 	return slices.ContainsFunc(h.Starts, func(start time.Time) bool { return start.After(from) && start.Before(to) })
+}
+
+// goesOn takes a line that only a node writes that has started. What began before without
+// having started was another command with the node's configuration, which writes to its log.
+// It says whether that is news.
+func (h *heard) goesOn(at time.Time) (news bool) {
+	started := last(h.Starts)
+	if !last(h.Begun).After(started) {
+		return false
+	}
+	kept := slices.DeleteFunc(slices.Clone(h.Begun), func(begun time.Time) bool {
+		return begun.After(started) && at.Sub(begun) >= aliveAfter
+	})
+	news = len(kept) < len(h.Begun)
+	h.Begun = kept
+	return news
+}
+
+// attempts are the starts of the node, also those that did not come to their end. What began
+// just now may be another command yet.
+func (h *heard) attempts(now time.Time) []time.Time {
+	var all []time.Time
+	started := last(h.Starts)
+	for _, begun := range h.Begun {
+		if begun.Sub(last(all)) > sameWords && (!begun.After(started) || now.Sub(begun) >= aliveAfter) {
+			all = append(all, begun)
+		}
+	}
+	before := time.Time{}
+	for _, start := range h.Starts {
+		began := slices.ContainsFunc(h.Begun, func(begun time.Time) bool { return begun.After(before) && !begun.After(start) })
+		if !began {
+			all = append(all, start)
+		}
+		before = start
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return all
 }
 
 // pingFailed takes a failed ping, or the end of a cycle of them.

@@ -157,11 +157,11 @@ func (s *subject) lastLine() time.Time {
 	return earliest(at, s.now)
 }
 
-// lastStart is when the node last started, or its updater started it. A start in the future,
+// lastStart is when the node last started or began to, or its updater started it. A start in the future,
 // of a clock that was ahead, is none that anything is held for.
 func (s *subject) lastStart() time.Time {
 	var at time.Time
-	for _, start := range []time.Time{s.polled.StartedAt, s.Facts.StartedAt, last(s.heard.Starts), last(s.heard.Updates)} {
+	for _, start := range []time.Time{s.polled.StartedAt, s.Facts.StartedAt, last(s.heard.Starts), last(s.heard.Begun), last(s.heard.Updates)} {
 		if !start.After(s.now) {
 			at = latest(at, start)
 		}

@@ -41,14 +41,14 @@ func TestQuiet(t *testing.T) {
 	}{
 		{"a normal day", nil, func(s *scene) { s.quietly(26 * hour) }},
 		{"a restart", nil, func(s *scene) {
-			first(s).say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+			first(s).say(signal)
 			first(s).down()
 			s.quietly(minute)
 			first(s).up()
 			s.quietly(4 * hour)
 		}},
 		{"an update of 10 minutes", nil, func(s *scene) {
-			first(s).say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+			first(s).say(signal)
 			first(s).down()
 			s.quietly(10 * minute)
 			first(s).status.Version = "1.163.1"
@@ -67,7 +67,7 @@ func TestQuiet(t *testing.T) {
 			}
 		}},
 		{"a start whose API takes 25 minutes", nil, func(s *scene) {
-			first(s).say("INFO\tGot a signal from the OS: \"terminated\"\t{}")
+			first(s).say(signal)
 			first(s).down()
 			s.quietly(3 * minute)
 			first(s).log = true

@@ -184,9 +184,14 @@ func (s *subject) judgeAPI(*bench) (*conditions.Finding, string) {
 	if failing >= s.Thresholds.APISlowWarning {
 		found.Severity, found.Threshold = conditions.Warning, s.Thresholds.APISlowWarning.Seconds()
 	}
-	found.Message = fmt.Sprintf("The API of node %s has not answered for %s, since %s (threshold: %s), but the node runs: its log had a line at %s. %sScores, contact and disk are not seen meanwhile. "+
+	// Only a node that has started has transfers. Other lines may be the last that it writes.
+	but := "its log moves: it"
+	if s.Evidence.Last[transferLines].After(since) {
+		but = "the node runs: its log"
+	}
+	found.Message = fmt.Sprintf("The API of node %s has not answered for %s, since %s (threshold: %s), but %s had a line at %s. %sScores, contact and disk are not seen meanwhile. "+
 		"Look at the load of the disk; where the connection is refused, at console.address and the API address in the settings.",
-		s.Name, lasting(failing), moment(since), lasting(seconds(found.Threshold)), moment(line), s.lastError())
+		s.Name, lasting(failing), moment(since), lasting(seconds(found.Threshold)), but, moment(line), s.lastError())
 	return found, ""
 }
 

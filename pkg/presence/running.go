@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	// orderlyStop is how long after a signal a FATAL line belongs to the stop.
+	// orderlyStop is how long after a signal a FATAL line belongs to the stop. Those of the
+	// process that comes next do not, however soon it dies.
 	orderlyStop = 2 * time.Minute
 	// aliveAfter is how long after a FATAL line an answer or a transfer shows that the node
-	// did not end with it.
+	// did not end with it, and after the first words of a process that it is not the node's.
 	aliveAfter = time.Minute
 	// recently is for how long a start counts more than whether the log can be read.
 	recently = 24 * time.Hour
@@ -90,8 +91,10 @@ func (s *subject) lastDeath() (d death, mended time.Time, ends bool) {
 			break
 		}
 	}
+	began := append(starts, s.heard.Begun...)
 	ordered := slices.ContainsFunc(s.heard.Stops, func(stop time.Time) bool {
-		return !d.First.Before(stop) && d.First.Sub(stop) < orderlyStop
+		again := slices.ContainsFunc(began, func(start time.Time) bool { return !start.Before(stop) && !start.After(d.Last) })
+		return !d.First.Before(stop) && d.Last.Sub(stop) < orderlyStop && !again
 	})
 	// A process that answers later, or whose log has transfers later, did not end.
 	alive := mended.IsZero() && (s.Answered.After(d.Last.Add(aliveAfter)) || s.Evidence.Last[transferLines].After(d.Last.Add(aliveAfter)))
@@ -133,8 +136,9 @@ func (s *subject) judgeRestartLoop(*bench) (*conditions.Finding, string) {
 
 // starts are the node's, from the log where that shows them, else as polls noticed them.
 func (s *subject) starts() []time.Time {
-	if len(s.heard.Starts) > 0 && !last(s.polled.Starts).After(last(s.heard.Starts).Add(sameStart)) {
-		return s.heard.Starts
+	logged := s.heard.attempts(s.now)
+	if len(logged) > 0 && !last(s.polled.Starts).After(last(logged).Add(sameStart)) {
+		return logged
 	}
 	return s.polled.Starts
 }

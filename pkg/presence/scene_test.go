@@ -262,6 +262,14 @@ func (a *actor) dies() {
 	a.down()
 }
 
+// signal is what a node writes when it is told to stop.
+const signal = "INFO\tGot a signal from the OS: \"terminated\"\t{}"
+
+// begins writes the first words of a process.
+func (a *actor) begins(process string) {
+	a.say("INFO\tConfiguration loaded\t{\"process\": \"" + process + "\", \"location\": \"/app/config/config.yaml\"}")
+}
+
 func (a *actor) pingFails(satellites ...string) {
 	for _, id := range satellites {
 		a.say("ERROR\tcontact:service\tping satellite failed \t{\"satellite_id\": \"" + id + "\", \"attempts\": 1, \"error\": \"ping satellite: rpc: dial tcp: i/o timeout\"}")
