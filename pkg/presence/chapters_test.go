@@ -1,6 +1,7 @@
 package presence_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
@@ -116,6 +117,24 @@ var chapters = []chapter{
 	{name: "nodes of two machines", nodes: two, happens: func(s *scene) { s.down(); s.pass(hour) }, want: "Alpha node_unreachable critical, Beta node_unreachable critical"},
 	{name: "both nodes of this machine", nodes: two, happens: func(s *scene) {
 		first(s).Endpoint, s.nodes[1].Endpoint = "http://localhost:14002", "http://127.0.0.1:14003"
+		s.down()
+		s.pass(hour)
+	}, want: "Alpha host_unreachable critical"},
+	{name: "both nodes of a machine, the first of them in maintenance", nodes: two, happens: func(s *scene) {
+		s.sameHost()
+		first(s).MaintenanceUntil = noon.Add(day)
+		s.down()
+		s.pass(hour)
+	}, want: "Beta host_unreachable critical"},
+	{name: "both nodes of a machine, in maintenance", nodes: two, happens: func(s *scene) {
+		s.sameHost()
+		first(s).MaintenanceUntil, s.nodes[1].MaintenanceUntil = noon.Add(day), noon.Add(day)
+		s.down()
+		s.pass(hour)
+	}, want: "Alpha host_unreachable critical"},
+	{name: "both nodes of a machine, in another order", nodes: two, happens: func(s *scene) {
+		s.sameHost()
+		slices.Reverse(s.nodes)
 		s.down()
 		s.pass(hour)
 	}, want: "Alpha host_unreachable critical"},

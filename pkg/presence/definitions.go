@@ -40,7 +40,7 @@ var definitions = []conditions.Definition{
 	{
 		Code: hostUnreachable, Group: presenceGroup, Severities: severities(conditions.Critical),
 		Title:  "Host Unreachable",
-		When:   "all nodes of one machine, two at least, are unreachable; it stands for their own node_unreachable",
+		When:   "all nodes of one machine, two at least, are unreachable; it stands for their own node_unreachable, at one of them that is not in maintenance",
 		Clears: "any of them answers",
 		Do:     "Check the machine's power, its network and the way to it from here, then its nodes.",
 	},

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,14 +148,29 @@ func (b *bench) hosts(verdict *conditions.Verdict) (stoodFor map[*subject]standI
 			continue
 		}
 		out := b.Now.Sub(since)
-		verdict.Findings = append(verdict.Findings, nodes[0].complete(hostUnreachable, "", conditions.Finding{
+		teller := b.teller(nodes)
+		verdict.Findings = append(verdict.Findings, teller.complete(hostUnreachable, "", conditions.Finding{
 			Severity: conditions.Critical, Value: float64(len(names)), Threshold: float64(len(nodes)), Unit: "short", Since: since, Covers: histories,
 			Message: fmt.Sprintf("None of the %d nodes on %s has answered for %s, since %s: %s. %sCheck the machine's power and network, and the way to it from here. "+
 				"After 30 days without contact satellites disqualify a node.",
-				len(names), hostName(host), lasting(out), moment(since), listed(names), nodes[0].lastError()),
+				len(names), hostName(host), lasting(out), moment(since), listed(names), teller.lastError()),
 		}))
 	}
 	return stoodFor
+}
+
+// teller is the node at which is told what is of all of them: one of which somebody is told,
+// which those in maintenance may not be, and the same one whatever the order of the settings.
+func (b *bench) teller(nodes []*subject) *subject {
+	return slices.MinFunc(nodes, func(x, y *subject) int {
+		if inX, inY := b.Now.Before(x.MaintenanceUntil), b.Now.Before(y.MaintenanceUntil); inX != inY {
+			if inX {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(x.History, y.History)
+	})
 }
 
 // judgeAPI is of an API that fails while the node runs.
