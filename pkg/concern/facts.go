@@ -20,6 +20,8 @@ type Facts struct {
 	// Unreachable is since when it does not, and Tried when that was last seen; zero: it does.
 	Unreachable time.Time `json:"unreachable,omitzero"`
 	Tried       time.Time `json:"tried,omitzero"`
+	// Back is when it last answered after it had not.
+	Back time.Time `json:"back,omitzero"`
 }
 
 // State is how well a node's API can be reached.

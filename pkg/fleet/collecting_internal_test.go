@@ -89,3 +89,56 @@ func TestNotCollecting(t *testing.T) {
 
 	conditionstest.Golden(t, filepath.Join("testdata", "not_collecting.golden"), told.String())
 }
+
+// A log that goes with its node is not told of beside the node, nor before; one that stays away
+// while the node is there is.
+func TestALogThatGoesWithItsNode(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	opened, err := store.Open(store.Options{FlushInterval: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	const hour = time.Hour
+	for _, c := range []struct {
+		name   string
+		change func(*concern.Watched)
+		why    string // it is not watched; "": it is raised
+	}{
+		{"the node answers", func(*concern.Watched) {}, ""},
+		{"the node answers late", func(w *concern.Watched) { w.State = concern.Slow }, ""},
+		{"the node does not answer", func(w *concern.Watched) { w.State, w.Trouble = concern.Unreachable, "connection refused" }, "does not answer either"},
+		{"the node is looked for again", func(w *concern.Watched) {
+			w.State, w.Trouble, w.API, w.Endpoint = concern.Connecting, "no API answers", "", ""
+		}, "does not answer either"},
+		{"the node was not asked since", func(w *concern.Watched) { w.LogSince, w.Answered = ago(30*time.Minute), ago(31*time.Minute) }, "has not answered since"},
+		{"the node is asked so seldom that nobody waits for it", func(w *concern.Watched) { w.Answered = ago(2 * hour) }, ""},
+		{"the node answers again for 10 minutes", func(w *concern.Watched) { w.Facts.Back = ago(10 * time.Minute) }, "a moment longer"},
+		{"the node answers again for more than 10 minutes", func(w *concern.Watched) { w.Facts.Back = ago(10*time.Minute + time.Second) }, ""},
+		{"the node was started 10 minutes ago", func(w *concern.Watched) { w.Facts.StartedAt = ago(10 * time.Minute) }, "a moment longer"},
+		{"the node's clock is ahead", func(w *concern.Watched) { w.Facts.StartedAt = ago(-hour) }, ""},
+		{"the node has no API", func(w *concern.Watched) {
+			w.State, w.Trouble, w.API, w.Endpoint, w.Answered = concern.Connecting, "no API answers", "", "", time.Time{}
+		}, ""},
+		{"the node's API may not be asked", func(w *concern.Watched) { w.State, w.API = concern.Connecting, "http://10.0.0.2:14002" }, ""},
+	} {
+		node := concern.Watched{
+			Node:  concern.Node{Node: settings.Node{Name: "Alpha", API: "http://127.0.0.1:14002"}, History: "Alpha"},
+			State: concern.Connected, StateSince: ago(24 * hour), Answered: ago(time.Minute), Endpoint: "http://127.0.0.1:14002",
+			LogTrouble: "10.0.0.1:9999: connection refused", LogSince: ago(hour),
+			Facts: concern.Facts{StartedAt: ago(24 * hour)},
+		}
+		c.change(&node)
+		verdict, err := collecting{}.Judge(t.Context(), conditions.Case{Nodes: []concern.Watched{node}, Store: opened, Now: now, Started: ago(24 * hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case c.why == "" && (len(verdict.Findings) != 1 || len(verdict.Unseen) != 0):
+			t.Errorf("%s: want it raised, got %+v", c.name, verdict)
+		case c.why != "" && (len(verdict.Findings) != 0 || len(verdict.Unseen) != 1 || !strings.Contains(verdict.Unseen[0].Why, c.why)):
+			t.Errorf("%s: want it not watched because it %s, got %+v", c.name, c.why, verdict)
+		}
+	}
+}

@@ -52,6 +52,7 @@ type dweller struct {
 	parser   *storagenode.Parser
 	ears     []concern.Ear
 	evidence *evidence
+	away     bool      // its machine cannot be reached
 	asked    time.Time // for its status
 	scored   time.Time // for its scores
 	log      bytes.Buffer
@@ -155,7 +156,8 @@ func (d *days) open() {
 		}
 		n.ears = append(n.ears, n.evidence)
 		w := &n.watched
-		w.Since, w.State, w.StateSince, w.Trouble, w.LogTrouble = d.now, concern.Connecting, d.now, "", "the log is not followed yet"
+		w.Since, w.State, w.StateSince, w.Trouble = d.now, concern.Connecting, d.now, ""
+		w.LogTrouble, w.LogSince = "the log is not followed yet", time.Time{}
 		w.Facts = readFacts(opened, w.History)
 		w.Answered = w.Facts.At
 		n.asked, n.scored = time.Time{}, time.Time{}
@@ -211,14 +213,33 @@ func (d *days) judge() {
 	}
 }
 
-// listen reads what the node wrote since the last time, as if it had been read at once.
+// reached says whether anything of the node can be: its API, and the log forwarder beside it.
+func (n *dweller) reached() bool { return n.Up() && !n.away }
+
+// forwarded lets the log forwarder come and go with the node.
+func (n *dweller) forwarded(d *days) {
+	w, trouble := &n.watched, ""
+	if !n.reached() {
+		trouble = w.Log.Address + ": connection refused"
+	}
+	if w.LogSince.IsZero() || (trouble == "") != (w.LogTrouble == "") {
+		w.LogSince = d.now
+	}
+	w.LogTrouble = trouble
+}
+
+// listen reads what the node wrote since the last time, as if it had been read at once. What
+// a forwarder cannot send is lost.
 func (n *dweller) listen(d *days) {
 	d.t.Helper()
 	n.log.Reset()
 	if err := n.AdvanceTo(d.now, &n.log); err != nil {
 		d.t.Fatal(err)
 	}
-	n.watched.LogTrouble = ""
+	n.forwarded(d)
+	if n.away {
+		return
+	}
 	heard := false
 	for line := range bytes.Lines(n.log.Bytes()) {
 		event, err := n.parser.Parse(line)
@@ -259,10 +280,13 @@ func (n *dweller) poll(d *days) {
 	}
 	var status storagenode.Status
 	err := errors.New("connection refused")
-	if n.Up() {
+	if n.reached() {
 		status, err = n.client.Status(d.t.Context())
 	}
 	if err != nil {
+		if w.Facts.Unreachable.IsZero() {
+			w.Facts.Unreachable = d.now
+		}
 		set(concern.Unreachable, err.Error())
 		return
 	}
@@ -329,6 +353,48 @@ func TestThirtyHealthyDaysWakeNobody(t *testing.T) {
 			t.Errorf("%s had %d restarts, %d updates, %d garbage collections, %d compactions, %d failed pings and emptied the trash %d times: too little to be quiet about",
 				truth.Name, truth.Stops, truth.Updates, truth.GarbageCollections, len(truth.Compactions), truth.PingsFailed, truth.TrashRounds)
 		}
+	}
+}
+
+// A machine that is away for a quarter of an hour wakes nobody, though the forwarders of its
+// nodes' logs go with it, and one that stays away is told of once: at a node that is not in
+// maintenance, where nobody would hear of it.
+func TestAMachineThatIsAwayIsToldOfOnce(t *testing.T) {
+	var all []simnode.Options
+	for i, name := range []string{"Alpha", "Beta", "Gamma"} {
+		all = append(all, simnode.Options{Name: name, Seed: uint64(30 + i), Outages: []simnode.Outage{}, Updates: []simnode.VersionChange{}})
+	}
+	d := newDays(t, all...)
+	for i, n := range d.nodes {
+		n.watched.API = fmt.Sprintf("http://10.0.0.7:1400%d", i)
+		n.watched.Endpoint = n.watched.API
+	}
+	machine := func(away bool, lasts time.Duration) {
+		for _, n := range d.nodes {
+			n.away = away
+		}
+		d.until(d.now.Add(lasts), time.Minute)
+	}
+	d.until(firstDay.Add(3*time.Hour), 5*time.Minute)
+	machine(true, 15*time.Minute)
+	// A forwarder takes a minute to be connected again.
+	for _, n := range d.nodes {
+		n.away = false
+		n.poll(d)
+	}
+	d.judge()
+	machine(false, time.Hour)
+	if woken := d.warnings(); len(woken) > 0 {
+		t.Fatalf("%s: %s", woken[0].Time.Sub(firstDay), woken[0].Line())
+	}
+	d.nodes[0].watched.MaintenanceUntil = d.now.Add(aDay)
+	machine(true, 2*time.Hour)
+	woken := d.warnings()
+	if len(woken) != 1 || woken[0].Code != "host_unreachable" || woken[0].Node != "Beta" || woken[0].Maintenance {
+		for _, c := range woken {
+			t.Errorf("%s: %s", c.Time.Sub(firstDay), c.Line())
+		}
+		t.Error("want one: host_unreachable at Beta, which is not in maintenance")
 	}
 }
 

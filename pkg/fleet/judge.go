@@ -8,6 +8,7 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
+	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/conditions"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/store"
 )
@@ -164,6 +165,8 @@ const (
 	// stuckAfter is for how long a log may not be readable before that is critical: what is
 	// written meanwhile is read later, but a failed audit in it is not heard of.
 	stuckAfter = 10 * time.Minute
+	// unaskedFor is how long it may take until the node's API was asked since its log is lost.
+	unaskedFor = 30 * time.Minute
 	// farBehind is how much of a log may be left to read before the watch over it is late.
 	farBehind = 256 << 20
 )
@@ -173,7 +176,7 @@ func (collecting) Conditions() []conditions.Definition {
 	return []conditions.Definition{{
 		Code: conditions.NotCollecting, Group: "visibility", Severities: []conditions.Severity{conditions.Critical}, NeedsNode: true,
 		Title:  "Not collecting from {node}",
-		When:   "the store cannot be written, or a log cannot be read for 10 minutes, or is more than 256 MiB behind for that long, or a part of the plugin fails",
+		When:   "the store cannot be written, or a log cannot be read for 10 minutes while the node is there, or is more than 256 MiB behind for that long, or a part of the plugin fails",
 		Clears: "when it works again",
 		Do:     "Press Save & test in the data source's settings: it says what stands in the way. Grafana's log has more.",
 	}}
@@ -199,6 +202,10 @@ func (collecting) Judge(_ context.Context, c conditions.Case) (conditions.Verdic
 		stuck := c.Now.Sub(since) > stuckAfter
 		switch {
 		case node.LogTrouble != "" && !node.LogSince.IsZero() && stuck:
+			if why := goneWithItsLog(node, c, since); why != "" {
+				verdict.Unseen = append(verdict.Unseen, conditions.Unseen{Code: conditions.NotCollecting, History: node.History, Why: why})
+				continue
+			}
 			find(node.History, "The log of "+node.Name+" cannot be read",
 				fmt.Sprintf("The log of %s could not be read since %s: %s. Failed audits are not seen until it can.", node.Name, since.UTC().Format("2006-01-02 15:04 UTC"), node.LogTrouble),
 				since, c.Now.Sub(since).Seconds(), stuckAfter.Seconds(), "s")
@@ -209,6 +216,27 @@ func (collecting) Judge(_ context.Context, c conditions.Case) (conditions.Verdic
 		}
 	}
 	return verdict, nil
+}
+
+// goneWithItsLog is why a log that cannot be read since a time may be the least of it, or "":
+// a log forwarder and a container go and come with their node, and that the node is gone
+// other conditions tell, in their time. Where no API could tell of the node, nothing excuses
+// its log.
+func goneWithItsLog(node concern.Watched, c conditions.Case, since time.Time) string {
+	hasAPI := node.Endpoint != "" || node.API != "" || !node.Answered.IsZero()
+	if !hasAPI || node.API != "" && !c.Settings.AllowsAPI(node.API) {
+		return ""
+	}
+	recent := func(at time.Time) bool { return !at.After(c.Now) && c.Now.Sub(at) <= stuckAfter }
+	switch {
+	case node.State != concern.Connected && node.State != concern.Slow:
+		return "the node's API does not answer either: it may be the node that is gone, and not only its log"
+	case !node.Answered.After(since) && c.Now.Sub(since) <= unaskedFor:
+		return "the node's API has not answered since its log cannot be read: it may be the node that is gone"
+	case recent(node.Facts.Back), recent(node.Facts.StartedAt):
+		return "the node has been back for less than 10 minutes: its log may take a moment longer"
+	}
+	return ""
 }
 
 // unwritable is what a store that cannot be written is told of with.

@@ -49,6 +49,9 @@ func learnFacts(f *concern.Facts, status storagenode.Status, at time.Time) {
 		f.DiskTrash, f.DiskAllocated = status.DiskSpace.Trash(), status.DiskSpace.Total()
 	}
 	f.At = at
+	if !f.Unreachable.IsZero() {
+		f.Back = at
+	}
 	f.Unreachable, f.Tried = time.Time{}, time.Time{}
 }
 
