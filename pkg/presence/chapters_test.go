@@ -343,6 +343,28 @@ var chapters = []chapter{
 		first(s).status.AllowedVersion, first(s).status.UpToDate = "0.0.0", false
 		s.pass(5 * minute)
 	}},
+	{name: "below the minimum, and the node cannot ask for it any more", happens: func(s *scene) {
+		first(s).status.AllowedVersion, first(s).status.UpToDate = "1.170.2", false
+		s.pass(5 * minute)
+		first(s).status.AllowedVersion, first(s).status.UpToDate = "0.0.0", true
+		s.pass(hour)
+	}, want: "version_outdated critical"},
+	{name: "a minimum was never known", newborn: true, happens: func(s *scene) {
+		first(s).status.AllowedVersion = "0.0.0"
+		s.pass(hour)
+	}},
+	{name: "not polled for 3 days", happens: func(s *scene) { first(s).apiDown(); s.advance(3*day, hour) },
+		want: "api_slow warning", unseen: [2]string{"version_outdated", "has not answered since"}},
+	{name: "stopped by its version, after it was polled with it", happens: func(s *scene) {
+		first(s).apiDown()
+		s.pass(hour)
+		first(s).say("ERROR\tversion\tversion not allowed/outdated\t{}")
+		s.pass(minute)
+	}, want: "api_slow info, version_outdated critical"},
+	{name: "older than another, and dead", nodes: two, happens: func(s *scene) {
+		first(s).apiDown()
+		s.mateUpdates(30 * day)
+	}, want: "Alpha api_slow warning", unseen: [2]string{"version_outdated", "has not answered since"}},
 	{name: "no version is known", newborn: true, happens: func(s *scene) {
 		first(s).status.Version, first(s).status.UpToDate = "", false
 		s.pass(hour)

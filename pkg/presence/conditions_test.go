@@ -233,7 +233,7 @@ func TestWhatIsAwayIsCovered(t *testing.T) {
 		}
 	}
 	slices.Sort(needing)
-	if diff := cmp.Diff([]string{"api_slow", "clock_skew", "log_silent", "no_contact", "quic", "satellite_down"}, needing); diff != "" {
+	if diff := cmp.Diff([]string{"api_slow", "clock_skew", "log_silent", "no_contact", "quic", "satellite_down", "version_outdated"}, needing); diff != "" {
 		t.Error(diff)
 	}
 }

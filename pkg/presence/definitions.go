@@ -94,7 +94,7 @@ var definitions = []conditions.Definition{
 		Do:     "Forward the node's port for UDP, too.",
 	},
 	{
-		Code: versionOutdated, Group: contactGroup, Severities: severities(conditions.Info, conditions.Critical),
+		Code: versionOutdated, Group: contactGroup, Severities: severities(conditions.Info, conditions.Critical), NeedsNode: true,
 		Title:  "Node Version Outdated",
 		When:   "the version is below the minimum that satellites ask for (critical); or for 30 days another node has run a newer one (info)",
 		Clears: "the node is updated",

@@ -30,7 +30,7 @@ type polled struct {
 	// Starts are those that polls noticed, where it was running before.
 	Starts   []time.Time    `json:"starts,omitempty"`
 	Versions []versionSince `json:"versions,omitempty"` // in the order in which they came
-	Minimum  string         `json:"minimum,omitempty"`  // the version that is allowed at least
+	Minimum  string         `json:"minimum,omitempty"`  // the version that is allowed at least, the last that was known
 	UpToDate bool           `json:"upToDate"`
 	// QUICSince is the first poll of an unbroken row of those that found it misconfigured.
 	QUICSince time.Time `json:"quicSince,omitzero"`
@@ -105,7 +105,12 @@ func (p *polled) note(status storagenode.Status, at time.Time, interval time.Dur
 }
 
 func (p *polled) noteVersion(status storagenode.Status, at time.Time) {
-	p.Minimum, p.UpToDate = status.AllowedVersion, status.UpToDate
+	// A minimum that cannot be asked for now is still one: it never falls.
+	_, asked := parseVersion(status.AllowedVersion)
+	if asked {
+		p.Minimum = status.AllowedVersion
+	}
+	p.UpToDate = status.UpToDate || !asked
 	if _, ok := parseVersion(status.Version); !ok {
 		return
 	}

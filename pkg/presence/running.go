@@ -153,17 +153,20 @@ func (s *subject) unseenStarts() string {
 // judgeVersion is of a version that is too old.
 func (s *subject) judgeVersion(b *bench) (*conditions.Finding, string) {
 	running, known := parseVersion(s.polled.version())
-	if !known {
+	why := s.unpolled()
+	if why == "" && !known {
+		why = "the node does not say which version it is"
+	}
+	if why != "" {
 		if s.heard.Refused.After(last(s.heard.Starts)) && s.now.Sub(s.heard.Refused) < refusedFor {
 			return s.belowMinimum("", "", 1), ""
 		}
-		if why := s.unpolled(); why != "" {
-			return nil, why
-		}
-		return nil, "the node does not say which version it is"
+		return nil, why
 	}
+	// A node that may not ask for the minimum, or never could, is not called unwatched for
+	// ever: what the other nodes run tells as much.
 	minimum, asked := parseVersion(s.polled.Minimum)
-	if asked && !s.polled.UpToDate {
+	if asked && (!s.polled.UpToDate || running.olderThan(minimum)) {
 		behind := 0
 		if minimum[0] == running[0] {
 			behind = minimum[1] - running[1]
