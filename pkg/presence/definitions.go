@@ -61,7 +61,7 @@ var definitions = []conditions.Definition{
 	{
 		Code: wrongPair, Group: presenceGroup, Severities: severities(conditions.Critical),
 		Title:  "Log and API of Different Nodes",
-		When:   "the node ids in the log and in the API differ",
+		When:   "the node ids in the log and in the API differ; a log names its node only when that starts, and is taken for the API's until then",
 		Clears: "both are of one node",
 		Do:     "Correct the log or the API address of this node in the data source's settings.",
 	},

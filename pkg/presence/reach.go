@@ -220,5 +220,8 @@ func (s *subject) judgeWrongPair(*bench) (*conditions.Finding, string) {
 				"Correct the log (%s) or the API address of this node in the data source's settings.", s.Name, strings.TrimSuffix(s.WrongPair, "."), s.Log),
 		}, ""
 	}
-	return nil, "" // where one of them is not given, it is the other's node
+	// Where one of them is not given, it is the other's node. Where the log has not named its
+	// node yet, it is what the settings say: a forwarder repeats no line, and it may be weeks
+	// until the next start, for which nobody is to wait with a node that is not wholly watched.
+	return nil, ""
 }
