@@ -172,6 +172,13 @@ var chapters = []chapter{
 	{name: "no contact for 3 hours", happens: func(s *scene) { s.noContact(3 * hour) }, want: "no_contact warning"},
 	{name: "no contact for just less than 12 hours", happens: func(s *scene) { s.noContact(12*hour - 5*minute) }, want: "no_contact warning"},
 	{name: "no contact for 12 hours", happens: func(s *scene) { s.noContact(12 * hour) }, want: "no_contact critical"},
+	{name: "no contact for 30 days but an hour", happens: func(s *scene) {
+		a := first(s)
+		a.pinged = false
+		a.status.LastPinged = s.now.Add(hour + 5*minute - 30*day)
+		s.pass(5 * minute)
+		a.pingFails(us1, eu1, ap1)
+	}, want: "no_contact critical"},
 	{name: "no contact, and back", happens: func(s *scene) { s.noContact(12 * hour); first(s).pinged = true; s.pass(5 * minute) }},
 	{name: "no contact, but no ping failed", happens: func(s *scene) { first(s).pinged = false; s.pass(12 * hour) }},
 	{name: "no contact, without a log", happens: func(s *scene) { first(s).withoutLog(); first(s).pinged = false; s.pass(3*hour + 5*minute) }, want: "blind warning, no_contact warning"},

@@ -58,7 +58,7 @@ func (s *subject) judgeContact(*bench) (*conditions.Finding, string) {
 			ping += ". "
 		}
 	}
-	end := fmt.Sprintf("After 30 days without contact satellites disqualify the node; %s are left.", lasting(contactEnd-age))
+	end := fmt.Sprintf("After 30 days without contact satellites disqualify the node: in %s.", lasting(contactEnd-age))
 	if age >= contactEnd {
 		end = "After 30 days without contact satellites disqualify the node, and these are over."
 	}
