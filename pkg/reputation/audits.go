@@ -355,14 +355,25 @@ func (a Audits) countedBetween(satellite string, after, until time.Time) int {
 	return n
 }
 
-// scoreDelay is how old a score can be when the node says it: it is told every 4 hours.
-const scoreDelay = 4*time.Hour + 5*time.Minute
+const (
+	// scoreDelay is how old a score can be when the node says it: it is told every 4 hours.
+	scoreDelay = 4*time.Hour + 5*time.Minute
+	// countDelay is how late a failure can be in the score that a satellite tells: it puts
+	// together what it counts before it writes it down.
+	countDelay = 2 * time.Hour
+)
 
 // unscored counts the failures that the log shows and the score cannot know yet.
 func (a Audits) unscored(s Standing, now time.Time) int {
-	since := s.HeardAt
-	if s.Timestamp.Sub(since) > 3*scoreDelay {
-		since = s.Timestamp.Add(-scoreDelay) // the log does not tell the scores, or not any more
+	since := s.HeardAt.Add(-countDelay)
+	for _, fall := range s.Falls {
+		if fall.At.After(since) {
+			since = fall.At // a score that has fallen knows what it fell for
+		}
+	}
+	if s.Timestamp.Sub(s.HeardAt) > 3*scoreDelay {
+		// The log does not tell the scores, or not any more.
+		since = s.Timestamp.Add(-scoreDelay - countDelay)
 	}
 	return a.countedBetween(s.SatelliteID, since, now.Add(maxAhead))
 }

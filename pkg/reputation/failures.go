@@ -138,7 +138,7 @@ func (j *judging) losses() {
 func (j *judging) fellSilently(s Standing, satellite string) {
 	for i := len(s.Falls) - 1; i >= 0; i-- {
 		fall := s.Falls[i]
-		from := fall.Since.Add(-scoreDelay)
+		from := fall.Since.Add(-scoreDelay - countDelay)
 		switch evidence := j.node.Evidence; {
 		case j.c.Now.Sub(fall.At) >= fallsKept:
 			continue

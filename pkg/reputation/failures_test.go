@@ -206,16 +206,40 @@ func TestFailuresLeft(t *testing.T) {
 			b.say(failed("P1", us1, "GET_AUDIT", missing))
 			b.after(4*time.Hour).poll(us1, full)
 		}, "40"},
-		{"without lines of scores a poll is not five hours late", func(b *bench) {
+		{"without lines of scores a poll can be four hours late with what the satellite counted two hours late", func(b *bench) {
 			b.say(failed("P1", us1, "GET_AUDIT", missing))
-			b.after(5*time.Hour).poll(us1, percents{99.9, 100, 100})
+			b.after(6*time.Hour).poll(us1, full)
+		}, "40"},
+		{"without lines of scores a poll is not seven hours late", func(b *bench) {
+			b.say(failed("P1", us1, "GET_AUDIT", missing))
+			b.after(7*time.Hour).poll(us1, percents{99.9, 100, 100})
+		}, "40"},
+		{"one that the satellite had not counted an hour later", func(b *bench) {
+			scores(b, 1)
+			b.after(3 * time.Hour).say(failed("P1", us1, "GET_AUDIT", missing))
+			b.after(time.Hour)
+			scores(b, 1)
+		}, "40"},
+		{"one that the satellite had counted an hour later", func(b *bench) {
+			scores(b, 1)
+			b.after(3 * time.Hour).say(failed("P1", us1, "GET_AUDIT", missing))
+			b.after(time.Hour)
+			scores(b, 0.999)
+		}, "40"},
+		{"one that the satellite had counted, which the node is told again", func(b *bench) {
+			scores(b, 1)
+			b.after(3 * time.Hour).say(failed("P1", us1, "GET_AUDIT", missing))
+			b.after(time.Hour)
+			scores(b, 0.999)
+			b.after(30 * time.Minute)
+			scores(b, 0.999)
 		}, "40"},
 		{"lines of scores that came no more since a week", func(b *bench) {
 			scores(b, 1)
 			b.after(5 * day)
 			b.poll(us1, percents{99.8, 100, 100})
 			b.after(12 * time.Hour).say(failed("P1", us1, "GET_AUDIT", missing))
-			b.after(5*time.Hour).poll(us1, percents{99.7, 100, 100})
+			b.after(7*time.Hour).poll(us1, percents{99.7, 100, 100})
 		}, "38"},
 		{"a piece that fails twice counts twice for the satellite", func(b *bench) {
 			b.say(failed("P1", us1, "GET_AUDIT", missing))
@@ -556,8 +580,12 @@ func TestAuditScoreFellSilently(t *testing.T) {
 			b.sayAt(b.now.Add(-4*time.Hour-4*time.Minute), failed("P1", us1, "GET_AUDIT", missing))
 			b.after(5*time.Minute).poll(us1, fell)
 		}, "audit_failed warning us1"},
-		{"a failed audit of 5 hours before the score was last known", func(b *bench) {
-			b.sayAt(b.now.Add(-5*time.Hour), failed("P1", us1, "GET_AUDIT", missing))
+		{"a failed audit that the satellite counted 2 hours late, of 6 hours before the score was last known", func(b *bench) {
+			b.sayAt(b.now.Add(-6*time.Hour-4*time.Minute), failed("P1", us1, "GET_AUDIT", missing))
+			b.after(5*time.Minute).poll(us1, fell)
+		}, "audit_failed warning us1"},
+		{"a failed audit of 7 hours before the score was last known", func(b *bench) {
+			b.sayAt(b.now.Add(-7*time.Hour), failed("P1", us1, "GET_AUDIT", missing))
 			b.after(5*time.Minute).poll(us1, fell)
 		}, "audit_failed warning us1, audit_score_fell_silently critical us1"},
 		{"a failed audit of 8 hours before, since which the satellite gave no scores", func(b *bench) {
@@ -580,7 +608,7 @@ func TestAuditScoreFellSilently(t *testing.T) {
 			b.after(5*time.Minute).poll(us1, fell)
 		}, ""},
 		{"a log that is just old enough", func(b *bench) {
-			b.node.Evidence.Since = b.now.Add(-4*time.Hour - 10*time.Minute)
+			b.node.Evidence.Since = b.now.Add(-6*time.Hour - 10*time.Minute)
 			b.after(5*time.Minute).poll(us1, fell)
 		}, "audit_score_fell_silently critical us1"},
 		{"a log that is behind", func(b *bench) {
