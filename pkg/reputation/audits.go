@@ -30,10 +30,12 @@ const (
 	maxLost     = 100
 )
 
-// The counted audits: all that ended, and those that were canceled.
+// The counted audits: all that ended, and those that were canceled. Beside them it is noted
+// whether any transfer was in the log: where it has none, audits may be hidden, too.
 const (
 	endedAudits    = "ended"
 	canceledAudits = "canceled"
+	transfersSeen  = "transfers_seen"
 )
 
 // Audit is one audit (or download for a repair) that went wrong.
@@ -103,6 +105,7 @@ type auditEar struct {
 	open    map[uint64]underWay   // by key
 	counts  map[int64]*auditCount // by slot
 	news    Audits                // since the last Flush
+	seen    int64                 // the newest slot that is noted to have transfers
 	newest  time.Time
 	changed bool // what is open is not what is stored
 }
@@ -118,7 +121,10 @@ type underWay struct {
 	told      bool
 }
 
-type auditCount struct{ ended, canceled int64 }
+type auditCount struct {
+	ended, canceled int64
+	seen            bool // transfers, first of all in this slot
+}
 
 // longestReason bounds what is kept of an error.
 const longestReason = 200
@@ -146,7 +152,12 @@ const firstWords = "Configuration loaded"
 // hear takes the lines of audits, starts of the node and lost pieces.
 func (e *auditEar) hear(event *storagenode.Event, at time.Time) {
 	switch event.Kind {
+	case storagenode.UploadEnded:
+		e.see(at)
 	case storagenode.DownloadStarted, storagenode.DownloadEnded:
+		if event.Kind == storagenode.DownloadEnded {
+			e.see(at)
+		}
 		if event.Action == storagenode.GetAudit || event.Action == storagenode.GetRepair {
 			e.hearAudit(event, at)
 		}
@@ -226,14 +237,28 @@ func pieceOf(event *storagenode.Event) string {
 	return strings.ToValidUTF8(string(event.Piece[:min(len(event.Piece), longestPiece)]), "\uFFFD")
 }
 
-// count counts an audit that ended.
-func (e *auditEar) count(event *storagenode.Event, at time.Time) {
+// see notes that there are transfers at a time, once in a slot: it is asked at every one.
+func (e *auditEar) see(at time.Time) {
+	if slot := at.Unix() / int64(auditSlot/time.Second); slot != e.seen {
+		e.seen = slot
+		e.countAt(at).seen = true
+	}
+}
+
+// countAt is the count of a time's slot.
+func (e *auditEar) countAt(at time.Time) *auditCount {
 	slot := at.Truncate(auditSlot).UnixMilli()
 	counted := e.counts[slot]
 	if counted == nil {
 		counted = &auditCount{}
 		e.counts[slot] = counted
 	}
+	return counted
+}
+
+// count counts an audit that ended.
+func (e *auditEar) count(event *storagenode.Event, at time.Time) {
+	counted := e.countAt(at)
 	counted.ended++
 	if event.Outcome == storagenode.OutcomeCanceled {
 		counted.canceled++
@@ -243,9 +268,16 @@ func (e *auditEar) count(event *storagenode.Event, at time.Time) {
 // Flush stores what was heard.
 func (e *auditEar) Flush(into *store.Batch) error {
 	for slot, count := range e.counts {
-		into.Add(e.node.StoredAs(auditsName), slot,
-			store.Sample{Column: endedAudits, Value: float64(count.ended)},
-			store.Sample{Column: canceledAudits, Value: float64(count.canceled)})
+		var samples []store.Sample
+		if count.ended > 0 {
+			samples = append(samples,
+				store.Sample{Column: endedAudits, Value: float64(count.ended)},
+				store.Sample{Column: canceledAudits, Value: float64(count.canceled)})
+		}
+		if count.seen {
+			samples = append(samples, store.Sample{Column: transfersSeen, Value: 1})
+		}
+		into.Add(e.node.StoredAs(auditsName), slot, samples...)
 	}
 	clear(e.counts)
 	unfinished := e.findUnfinished()

@@ -100,7 +100,7 @@ func (Concern) Conditions() []conditions.Definition {
 		{
 			Code: codeFellSilently, Group: groupAudits, Severities: onlyCritical,
 			Title: "Audit Score Fell Without a Failure in the Log on {satellite}",
-			When:  "the audit score fell and the log has no failed audit for it", Clears: "24 hours after the fall",
+			When:  "the audit score fell and the log, which was seen all that time, has no failed audit for it", Clears: "24 hours after the fall",
 			Do: "The satellite timed out or got wrong data: check latency and load of the disk, SMART and the file system.", Event: true,
 		},
 		{
@@ -292,7 +292,9 @@ func (j *judging) standing(s Standing) error {
 	if err := j.auditScore(s, satellite, limits); err != nil {
 		return err
 	}
-	j.fellSilently(s, satellite)
+	if err := j.fellSilently(s, satellite); err != nil {
+		return err
+	}
 	if !s.Suspended() {
 		j.suspensionScore(s, satellite, limits)
 	}

@@ -39,8 +39,16 @@ const day = 24 * time.Hour
 // noon is when a test's trouble is judged, if it does not let time go by.
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// newBench is a well node that has been watched for a month.
+// newBench is a well node that has been watched for a month, and whose log has had transfers all
+// the time.
 func newBench(t *testing.T) *bench {
+	b := newQuietBench(t)
+	b.transfers(noon.Add(-8*day), noon)
+	return b
+}
+
+// newQuietBench is one whose log has had no transfer yet.
+func newQuietBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), now: noon, joined: noon.Add(-400 * day), vetted: true}
 	b.node = concern.Watched{
@@ -51,6 +59,18 @@ func newBench(t *testing.T) *bench {
 	b.open()
 	t.Cleanup(func() { _ = b.store.Close() })
 	return b
+}
+
+// transfers lets the log have had transfers in a time.
+func (b *bench) transfers(from, to time.Time) {
+	b.t.Helper()
+	ear := b.ear
+	b.ear = reputation.Concern{Now: func() time.Time { return b.now }}.Listen(b.node.Node, b.store) // the other's log is at another time
+	for at := from; at.Before(to); at = at.Add(10 * time.Minute) {
+		b.hear(at, "INFO\tpiecestore\tdownloaded"+transfer("P", us1, "GET", ""))
+	}
+	b.flush()
+	b.ear = ear
 }
 
 func (b *bench) open() {

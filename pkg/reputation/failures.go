@@ -135,18 +135,20 @@ func (j *judging) losses() {
 }
 
 // fellSilently judges falls of the audit score that no failed audit in the log explains.
-func (j *judging) fellSilently(s Standing, satellite string) {
+func (j *judging) fellSilently(s Standing, satellite string) error {
 	for i := len(s.Falls) - 1; i >= 0; i-- {
 		fall := s.Falls[i]
 		from := fall.Since.Add(-scoreDelay - countDelay)
-		switch evidence := j.node.Evidence; {
-		case j.c.Now.Sub(fall.At) >= fallsKept:
+		if j.c.Now.Sub(fall.At) >= fallsKept || !j.node.Evidence.HasLog || j.audits.countedBetween(s.SatelliteID, from, fall.At) > 0 {
 			continue
-		case evidence.Since.After(from) || evidence.Last[concern.AnyLine].Before(fall.At):
-			continue // what the log had of it is not known, or not read yet
-		case !evidence.HasLog || !evidence.Sees(concern.AuditLines, fall.At) && !evidence.Sees(concern.TransferLines, fall.At):
-			continue // audits were not seen then; that they are not now says nothing of it
-		case j.audits.countedBetween(s.SatelliteID, from, fall.At) > 0:
+		}
+		unseen, err := j.unseenPart(from, fall.At)
+		if err != nil {
+			return err
+		}
+		if unseen != "" {
+			j.unseenAt(s.SatelliteID, fmt.Sprintf("the audit score on %s fell from %.2f%% to %.2f%% by %s, but the log %s: whether it has a failed audit for that cannot be told",
+				satellite, fall.From, fall.To, clock(fall.At), unseen), codeFellSilently)
 			continue
 		}
 		j.find(conditions.Finding{
@@ -155,8 +157,43 @@ func (j *judging) fellSilently(s Standing, satellite string) {
 				j.node.Name, satellite, fall.From, fall.To, j.budget(s)),
 			Value: fall.To, Threshold: fall.From, Unit: "percent", Since: fall.At, Last: fall.At,
 		})
-		return
+		return nil
 	}
+	return nil
+}
+
+// longestPause is how long a log may have no transfer while audits are seen in it. A node has
+// some every minute; one that has less is not judged by the silence of its log.
+const longestPause = time.Hour
+
+// unseenPart is which part of a time the log does not show audits of, or "".
+func (j *judging) unseenPart(from, to time.Time) (string, error) {
+	if newest := j.node.Evidence.Last[concern.AnyLine]; newest.Before(to) {
+		return fmt.Sprintf("is read up to %s only", clock(newest)), nil
+	}
+	result, err := j.c.Store.Read(j.ctx, store.Range{
+		Group: j.node.StoredAs(auditsName), From: from.Truncate(auditSlot).UnixMilli(), To: to.UnixMilli(),
+		Columns: func(c store.Column) bool { return c == transfersSeen },
+	})
+	if err != nil {
+		return "", err
+	}
+	var slots []time.Time
+	if len(result.Columns) > 0 {
+		for i, v := range result.Values[0] {
+			if v > 0 {
+				slots = append(slots, time.UnixMilli(result.Times[i]))
+			}
+		}
+	}
+	seen := from // up to here
+	for _, begins := range append(slots, to) {
+		if begins.Sub(seen) >= longestPause {
+			return fmt.Sprintf("had no transfer from %s to %s", clock(seen), clock(begins)), nil
+		}
+		seen = begins.Add(auditSlot)
+	}
+	return "", nil
 }
 
 // slow judges audits that take too long, or where the log does not say when they begin, a share
@@ -316,7 +353,10 @@ func (j *judging) slowOnes() {
 
 // audited counts the audits that ended, and that were canceled, in a time.
 func (j *judging) audited(from, to time.Time) (auditCounts, error) {
-	result, err := j.c.Store.Read(j.ctx, store.Range{Group: j.node.StoredAs(auditsName), From: from.Truncate(auditSlot).UnixMilli(), To: to.UnixMilli()})
+	result, err := j.c.Store.Read(j.ctx, store.Range{
+		Group: j.node.StoredAs(auditsName), From: from.Truncate(auditSlot).UnixMilli(), To: to.UnixMilli(),
+		Columns: func(c store.Column) bool { return c == endedAudits || c == canceledAudits },
+	})
 	if err != nil {
 		return auditCounts{}, err
 	}

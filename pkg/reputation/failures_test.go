@@ -596,21 +596,14 @@ func TestAuditScoreFellSilently(t *testing.T) {
 		}, "audit_failed warning us1"},
 		{"a failed audit of another satellite", func(b *bench) {
 			b.say(failed("P1", eu1, "GET_AUDIT", missing))
-			b.after(time.Hour).poll(us1, fell)
+			b.after(time.Hour).transfers(noon, b.now)
+			b.poll(us1, fell)
 		}, "audit_failed warning eu1, audit_score_fell_silently critical us1"},
 		{"a piece that failed the day before, and again", func(b *bench) {
 			b.sayAt(noon.Add(-20*time.Hour), failed("P1", us1, "GET_AUDIT", missing))
 			b.say(failed("P1", us1, "GET_REPAIR", missing))
 			b.after(time.Hour).poll(us1, fell)
 		}, "audit_failed warning us1"},
-		{"a log that is younger than the fall", func(b *bench) {
-			b.node.Evidence.Since = b.now.Add(-time.Hour)
-			b.after(5*time.Minute).poll(us1, fell)
-		}, ""},
-		{"a log that is just old enough", func(b *bench) {
-			b.node.Evidence.Since = b.now.Add(-6*time.Hour - 10*time.Minute)
-			b.after(5*time.Minute).poll(us1, fell)
-		}, "audit_score_fell_silently critical us1"},
 		{"a log that is behind", func(b *bench) {
 			b.after(5*time.Minute).poll(us1, fell)
 			b.node.Evidence.Last[concern.AnyLine] = b.now.Add(-time.Minute)
@@ -620,13 +613,9 @@ func TestAuditScoreFellSilently(t *testing.T) {
 			b.after(5*time.Minute).poll(us1, fell)
 			b.node.LogBehind = 5 << 20
 		}, "audit_score_fell_silently critical us1"},
-		{"a log without transfers", func(b *bench) {
-			b.poll(us1, fell)
-			b.node.Evidence.Last[concern.TransferLines], b.node.Evidence.Last[concern.AuditLines] = noon.Add(-2*day), noon.Add(-2*day)
-		}, ""},
 		{"a log without transfers since", func(b *bench) {
 			b.poll(us1, fell)
-			b.node.Evidence.Last[concern.TransferLines], b.node.Evidence.Last[concern.AuditLines] = noon.Add(-2*time.Hour), noon.Add(-2*time.Hour)
+			b.node.Evidence.Last[concern.TransferLines], b.node.Evidence.Last[concern.AuditLines] = noon, noon
 			b.after(23*time.Hour).poll(us1, fell)
 		}, "audit_score_fell_silently critical us1"},
 		{"a log without audits", func(b *bench) {
@@ -640,7 +629,8 @@ func TestAuditScoreFellSilently(t *testing.T) {
 		{"falls, one of which is explained", func(b *bench) {
 			b.after(5*time.Minute).poll(us1, fell)
 			b.after(6 * time.Hour).say(failed("P1", us1, "GET_AUDIT", missing))
-			b.after(time.Hour).poll(us1, percents{99.8, 100, 100})
+			b.after(time.Hour).transfers(noon, b.now)
+			b.poll(us1, percents{99.8, 100, 100})
 		}, "audit_failed warning us1, audit_score_fell_silently critical us1"},
 		{"suspended for being offline, too", func(b *bench) { b.poll(us1, percents{99.9, 100, 50}) }, "audit_score_fell_silently critical us1, suspended critical us1"},
 	} {
@@ -658,6 +648,71 @@ func TestAuditScoreFellSilently(t *testing.T) {
 	want := "The audit score of node Alpha on us1 fell from 100.00% to 99.90%, and its log has no failed audit. The satellite timed out or got wrong data. 40 failed audits left until disqualification. Check latency and load of the disk, SMART and the file system."
 	if got.Message != want || got.Title != "Audit Score Fell Without a Failure in the Log on us1" || got.Threshold != 100 || !got.Since.Equal(noon) || !got.Last.Equal(noon) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// That no audit failed is said only of a log that was seen all the time in which it would be.
+func TestAFallIsSilentOnlyInALogThatWasSeen(t *testing.T) {
+	fell := percents{99.9, 100, 100}
+	// The score was known at noon, and 6 hours and 5 minutes before that a failure may have come.
+	begins := noon.Add(-6*time.Hour - 5*time.Minute)
+	for _, c := range []struct {
+		name    string
+		happens func(*bench)
+		why     string // it cannot be told; "": it fell silently
+	}{
+		{"seen all the time", func(b *bench) { b.transfers(begins, noon) }, ""},
+		{"seen but for a pause of less than an hour", func(b *bench) {
+			b.transfers(begins, noon.Add(-3*time.Hour))
+			b.transfers(noon.Add(-2*time.Hour-10*time.Minute), noon)
+		}, ""},
+		{"a log that was found an hour late", func(b *bench) { b.transfers(begins.Add(55*time.Minute), noon) }, ""},
+		{"a log that was found two hours late", func(b *bench) { b.transfers(begins.Add(2*time.Hour), noon) }, "had no transfer from 2026-11-20 05:55 UTC to 2026-11-20 07:50 UTC"},
+		{"never seen", func(*bench) {}, "had no transfer from 2026-11-20 05:55 UTC to 2026-11-20 12:05 UTC"},
+		{"a forwarder that was away", func(b *bench) {
+			b.transfers(begins, noon.Add(-5*time.Hour))
+			b.transfers(noon.Add(-time.Hour), noon)
+		}, "had no transfer from 2026-11-20 07:00 UTC to 2026-11-20 11:00 UTC"},
+		{"transfers that were hidden, until an hour after the fall", func(b *bench) {
+			b.after(time.Hour).transfers(noon.Add(time.Hour), noon.Add(2*time.Hour))
+			b.after(time.Hour)
+		}, "had no transfer from 2026-11-20 05:55 UTC to 2026-11-20 12:05 UTC"},
+		{"a log that has ended before the fall", func(b *bench) {
+			b.transfers(begins, noon)
+			b.node.Evidence.Last[concern.AnyLine] = noon
+		}, "is read up to 2026-11-20 12:00 UTC only"},
+		{"never seen, 24 hours later", func(b *bench) { b.after(day).poll(us1, fell) }, "-"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newQuietBench(t)
+			b.poll(us1, full)
+			b.after(5*time.Minute).poll(us1, fell)
+			c.happens(b)
+			want := ""
+			if c.why == "" {
+				want = "audit_score_fell_silently critical us1"
+			}
+			b.expect(want)
+			why := unseen(b.judge(), "audit_score_fell_silently")
+			if c.why == "-" && why == "" {
+				return
+			}
+			if (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
+				t.Errorf("it cannot be told because: %q", why)
+			}
+		})
+	}
+}
+
+// A failure in the part of the log that was seen explains the fall.
+func TestAFallIsExplainedByWhatWasSeen(t *testing.T) {
+	b := newQuietBench(t)
+	b.sayAt(noon.Add(-time.Hour), failed("P1", us1, "GET_AUDIT", missing))
+	b.poll(us1, full)
+	b.after(5*time.Minute).poll(us1, percents{99.9, 100, 100})
+	b.expect("audit_failed warning us1")
+	if why := unseen(b.judge(), "audit_score_fell_silently"); why != "" {
+		t.Error(why)
 	}
 }
 
