@@ -97,6 +97,28 @@ type Watched struct {
 	LogSince  time.Time // since when the log is read, or cannot be
 }
 
+const (
+	// behindBytes is more than the rest of a line that was not written to its end. It is little:
+	// a node with little to do writes as much in a day.
+	behindBytes = 4 << 10
+	// quietLog is how long a log may pause and still count as moving.
+	quietLog = 5 * time.Minute
+)
+
+// Unread is why the log does not tell of now, or "".
+func (w *Watched) Unread(now time.Time) string {
+	switch {
+	case w.LogTrouble != "":
+		return "the log cannot be read: " + w.LogTrouble
+	case w.LogBehind > behindBytes && w.Quiet(now):
+		return "the log is still being read"
+	}
+	return ""
+}
+
+// Quiet says whether the newest line that was read is not of just now.
+func (w *Watched) Quiet(now time.Time) bool { return now.Sub(w.Evidence.Last[AnyLine]) > quietLog }
+
 // Request is a query, ready to be answered.
 type Request struct {
 	Query     Query

@@ -13,6 +13,10 @@ const (
 	TestAlert     = "test"
 )
 
+// Blind is the condition that a node's log does not show transfers, or failed audits; its value
+// says how many of the two it shows. Who judges what a log would tell asks whether it is raised.
+const Blind = "blind"
+
 // ownDefinitions are of the engine itself. A judge that defines one of them takes it over.
 var ownDefinitions = []Definition{
 	{

@@ -186,12 +186,20 @@ func (j *judging) all(known bool) error {
 	if why := j.onlyInTheAPI(); why != "" {
 		j.unseen(why, codeDisqualified, codeSuspended, codeVettingStuck)
 	}
+	if why := j.node.Unread(now); why != "" && j.node.Quiet(now) {
+		// A start, or a forwarder that comes back, misses a moment only: that is not worth a word.
+		j.unseenInLog(why, codeAuditFailed, codeAuditSlow, codeFellSilently, codeLostPieces)
+	}
 	auditsWhy, auditsMend := j.node.Evidence.Blind(concern.AuditLines, now)
 	if auditsWhy != "" {
 		j.unseenInLog(auditsWhy+"; "+auditsMend, codeFellSilently)
 		if !j.seesErrors() {
 			j.unseenInLog(auditsWhy+"; "+auditsMend, codeAuditFailed)
 		}
+	} else if hidden, err := j.hidden(); err != nil {
+		return err
+	} else if hidden != "" {
+		j.unseenInLog(hidden, codeAuditFailed, codeAuditSlow, codeFellSilently)
 	}
 	if why, mend := j.node.Evidence.Blind(concern.AnyLine, now); why != "" {
 		j.unseenInLog(why+"; "+mend, codeLostPieces)
@@ -216,6 +224,25 @@ func (j *judging) all(known bool) error {
 func (j *judging) seesErrors() bool {
 	e := j.node.Evidence
 	return e.HasLog && e.Sees(concern.AnyLine, j.c.Now) && e.Level > storagenode.Info && e.Level <= storagenode.Error
+}
+
+// hidden is why audits are not seen though their lines were within a day, or "". That a node has
+// transfers of which its log says nothing is found elsewhere, and told as "blind".
+func (j *judging) hidden() (string, error) {
+	last := j.node.Evidence.Last[concern.TransferLines]
+	if j.c.Now.Sub(last) < longestPause {
+		return "", nil // as nearly always: what is told need not be read
+	}
+	record, _, err := conditions.Recall(j.c.Store, j.node.History)
+	if err != nil {
+		return "", err
+	}
+	for _, state := range record.States {
+		if state.Code == conditions.Blind && state.Severity > conditions.OK && state.Value == 0 {
+			return fmt.Sprintf("the log has had no transfer since %s, though the node has some; the condition %s says what to change", clock(last), conditions.Blind), nil
+		}
+	}
+	return "", nil
 }
 
 // onlyInTheAPI is why what no line of the log says cannot be judged, or "".

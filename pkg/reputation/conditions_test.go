@@ -1,6 +1,7 @@
 package reputation_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,7 +150,7 @@ func (b *bench) flush() {
 func (b *bench) theCase() conditions.Case {
 	node := b.node
 	for _, kind := range []concern.LineKind{concern.AnyLine, concern.TransferLines, concern.AuditLines, concern.ScoreLines} {
-		if node.Evidence.HasLog && node.Evidence.Last[kind].IsZero() {
+		if node.Evidence.HasLog && !node.Evidence.Since.IsZero() && node.Evidence.Last[kind].IsZero() {
 			node.Evidence.Last[kind] = b.now
 		}
 	}
@@ -629,6 +630,94 @@ func TestWhatIsNotSeenIsNotWell(t *testing.T) {
 			}
 		})
 	}
+}
+
+// blinding raises "blind" as presence does: of transfers and failed audits so many can be seen.
+type blinding struct{ seen float64 }
+
+func (blinding) Conditions() []conditions.Definition {
+	return []conditions.Definition{{Code: conditions.Blind, Group: "x", Severities: []conditions.Severity{conditions.Warning}, Title: "x", When: "x", Clears: "x", Do: "x"}}
+}
+
+func (b blinding) Judge(_ context.Context, c conditions.Case) (conditions.Verdict, error) {
+	return conditions.Verdict{Findings: []conditions.Finding{{Code: conditions.Blind, History: c.Nodes[0].History, Severity: conditions.Warning, Value: b.seen}}}, nil
+}
+
+// What a log would tell is not well while the log is not read, or is known to hide it. Of a start,
+// or a forwarder that comes back, nothing is made: what it misses is a moment.
+func TestWhatALogWouldTellNow(t *testing.T) {
+	all := []string{"audit_failed", "audit_score_fell_silently", "audit_slow", "lost_pieces"}
+	lastLine := func(b *bench, ago time.Duration) { b.node.Evidence.Last[concern.AnyLine] = b.now.Add(-ago) }
+	blind := func(b *bench, seen float64, without time.Duration) {
+		b.node.Evidence.Last[concern.TransferLines], b.node.Evidence.Last[concern.AuditLines] = b.now.Add(-without), b.now.Add(-without)
+		engine := conditions.NewEngine([]conditions.Judge{blinding{seen}}, conditions.Options{})
+		if err := engine.Evaluate(b.t.Context(), b.theCase()); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		happens func(*bench)
+		unseen  []string
+		why     string
+	}{
+		{"a forwarder that has been away for 6 hours", func(b *bench) { b.node.LogTrouble = "connection refused"; lastLine(b, 6*time.Hour) }, all, "the log cannot be read: connection refused"},
+		{"a forwarder that has been away for a minute", func(b *bench) { b.node.LogTrouble = "connection refused"; lastLine(b, time.Minute) }, nil, ""},
+		{"a start of the plugin", func(b *bench) { b.node.LogTrouble = "the log is not followed yet"; lastLine(b, 2*time.Minute) }, nil, ""},
+		{"a log that cannot be read, and never was", func(b *bench) {
+			b.node.Evidence = concern.Evidence{HasLog: true}
+			b.node.LogTrouble = "permission denied"
+		}, all, "the log cannot be read: permission denied"},
+		{"a log of which 10 hours are not read yet", func(b *bench) { b.node.LogBehind = 5 << 30; lastLine(b, 10*time.Hour) }, all, "the log is still being read"},
+		{"a log of which a minute is not read yet", func(b *bench) { b.node.LogBehind = 5 << 20; lastLine(b, time.Minute) }, nil, ""},
+		{"a line that is not written to its end", func(b *bench) { b.node.LogBehind = 100; lastLine(b, time.Hour) }, nil, ""},
+		{"transfers that are hidden for 5 hours", func(b *bench) { blind(b, 0, 5*time.Hour) },
+			[]string{"audit_failed", "audit_score_fell_silently", "audit_slow"}, "no transfer since 2026-11-20 07:00 UTC, though the node has some"},
+		{"no log, which is told as well", func(b *bench) { blind(b, 0, 5*time.Hour); b.node.Evidence = concern.Evidence{} }, all, "no log here"},
+		{"a log that has errors only", func(b *bench) { blind(b, 1, 5*time.Hour) }, nil, ""},
+		{"no transfers for 5 hours, at a node that may have none", func(b *bench) {
+			b.node.Evidence.Last[concern.TransferLines] = b.now.Add(-5 * time.Hour)
+		}, nil, ""},
+		{"transfers that are seen again", func(b *bench) { blind(b, 0, 5*time.Hour); b.node.Evidence.Last[concern.TransferLines] = b.now }, nil, ""},
+	} {
+		for level, starts := range map[string]bool{"info": false, "debug": true} {
+			b := newBench(t)
+			b.poll(us1, full)
+			c.happens(b)
+			if starts && !b.node.Evidence.Since.IsZero() {
+				b.node.Evidence.Level, b.node.Evidence.Last[concern.StartLines] = storagenode.Debug, b.now.Add(-10*time.Hour)
+			}
+			v := b.judge()
+			var got []string
+			for _, u := range v.Unseen {
+				if !slices.Contains(got, u.Code) {
+					got = append(got, u.Code)
+				}
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(c.unseen, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s, %s: %s", c.name, level, diff)
+			}
+			for _, code := range c.unseen {
+				if !strings.Contains(unseen(v, code), c.why) {
+					t.Errorf("%s, %s: %s: why: %q", c.name, level, code, unseen(v, code))
+				}
+			}
+		}
+	}
+}
+
+// What failed stays told while the log cannot be read, and no longer than else.
+func TestAFailureStaysWhileTheLogIsNotRead(t *testing.T) {
+	b := newBench(t)
+	b.poll(us1, full)
+	b.say(failed("P1", us1, "GET_AUDIT", missing))
+	b.node.Evidence.Last[concern.AnyLine] = b.now
+	b.node.LogTrouble = "connection refused"
+	b.after(day-time.Second).poll(us1, full)
+	b.expect("audit_failed warning us1")
+	b.after(time.Second)
+	b.expect("")
 }
 
 // A satellite that the operator does not want to hear of says nothing, and hides nothing.

@@ -26,11 +26,6 @@ const (
 
 	// rejectedHours are looked at for what is more than an hour's trouble.
 	rejectedHours = 6
-
-	// behindBytes is more than the rest of an unfinished line, and quietLog how long
-	// a log may pause and still count as moving.
-	behindBytes = 4 << 10
-	quietLog    = 5 * time.Minute
 )
 
 // Conditions are what this concern raises.
@@ -98,15 +93,14 @@ func (j *judging) find(f conditions.Finding) {
 func (j *judging) unread() (why string, gone bool) {
 	e, now := &j.node.Evidence, j.c.Now
 	missing, mend := e.Blind(concern.AnyLine, now)
+	unread := j.node.Unread(now)
 	switch {
 	case j.node.State == concern.Stopped:
 		return "this node is not watched: collecting is stopped", false
 	case missing != "":
 		return missing + "; " + mend, !e.HasLog
-	case j.node.LogTrouble != "":
-		return "the log cannot be read: " + j.node.LogTrouble, false
-	case j.node.LogBehind > behindBytes && now.Sub(e.Last[concern.AnyLine]) > quietLog:
-		return "the log is still being read", false
+	case unread != "":
+		return unread, false
 	case e.Level > storagenode.Info:
 		return fmt.Sprintf("the log has no line below %s; set log.level: info in the node's config.yaml and restart the node", e.Level), false
 	case e.Last[concern.TransferLines].IsZero():

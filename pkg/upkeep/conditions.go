@@ -57,27 +57,19 @@ func (Concern) Judge(ctx context.Context, c conditions.Case) (conditions.Verdict
 func unread(node concern.Watched, now time.Time) string {
 	e := &node.Evidence
 	why, mend := e.Blind(concern.AnyLine, now)
+	late := node.Unread(now)
 	switch {
 	case node.State == concern.Stopped:
 		return "this node is not watched: collecting is stopped"
 	case why != "":
 		return why + "; " + mend
-	case node.LogTrouble != "":
-		return "the log cannot be read: " + node.LogTrouble
-	case node.LogBehind > behindBytes && now.Sub(e.Last[concern.AnyLine]) > quietLog:
-		return "the log is still being read"
+	case late != "":
+		return late
 	case e.Level > storagenode.Error:
 		return fmt.Sprintf("the log has no line below %s; set log.level: info in the node's config.yaml and restart the node", e.Level)
 	}
 	return ""
 }
-
-const (
-	// behindBytes is more than the rest of an unfinished line, and quietLog how long
-	// a log may pause and still count as moving.
-	behindBytes = 4 << 10
-	quietLog    = 5 * time.Minute
-)
 
 func (s *settling) judge(node concern.Watched, now time.Time) (f conditions.Finding, ok bool) {
 	heard := node.Evidence.Last[concern.AnyLine]
