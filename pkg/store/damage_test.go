@@ -173,7 +173,7 @@ func TestCountsThatAreLostWithTheirNamesAreMissed(t *testing.T) {
 		after := openAgain(t, harmed, []string{"could not be read", test.words}, func(o *Options) {
 			o.Limits.Policies, o.Now = counted, func() time.Time { return now }
 		})
-		if test.key != "c:traffic/n@3600:" {
+		if test.key != "c:traffic/n@3600:" { // which no coarser tier has
 			wholeTotals(t, after, model, now, "without "+test.key)
 			continue
 		}

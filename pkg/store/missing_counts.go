@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 )
 
 // missCounts finds out what damage took of counts that add up where no name of a chunk is
@@ -34,7 +35,7 @@ func (s *Store) missCounts() error {
 			for j, other := range tiers {
 				for step, sum := range sums[j] {
 					// Of numbers that are not whole, sums depend a little on their order.
-					if step.at < max(t.from, other.from) || sums[i][step] >= sum*(1-1e-9) {
+					if step.at < max(t.from, other.from) || sum-sums[i][step] <= 1e-9*math.Abs(sum) {
 						continue
 					}
 					first, end = min(first, step.at), max(end, step.at+coarsest)
