@@ -510,7 +510,7 @@ func TestARepairTakesTheMemoryOfTheFile(t *testing.T) {
 	if kept == "" || state.damaged == 0 {
 		t.Errorf("kept as %q, %d bytes are damaged", kept, state.damaged)
 	}
-	if took := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(content)); took > 1.2 {
-		t.Errorf("the repair took %.1f times the file", took)
+	if took := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(content)); took > 1.7 { // a copy is one more
+		t.Errorf("the repair took %.2f times the file", took)
 	}
 }
