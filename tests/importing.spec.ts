@@ -20,11 +20,13 @@ test('the dashboards are imported from the tab of the data source', async ({ bro
     expect(made.ok(), await made.text()).toBe(true);
     const { uid } = (await made.json()).datasource;
 
-    const context = await browser.newContext({
-      baseURL,
-      extraHTTPHeaders: headers,
-      viewport: { width: 1440, height: 3600 },
-    });
+    // With a session, as a person's browser has one: what is live comes through a connection that has its cookie, and none
+    // of the headers above.
+    const context = await browser.newContext({ baseURL, viewport: { width: 1440, height: 3600 } });
+    const loggedIn = await context.request.post('/login', { data: { user: 'admin', password: 'admin' } });
+    expect(loggedIn.ok(), await loggedIn.text()).toBe(true);
+    const changed = await context.request.post(`/api/user/using/${orgId}`);
+    expect(changed.ok(), await changed.text()).toBe(true);
     const page = await context.newPage();
     const complaints = complaintsOf(page);
     await page.goto(`/connections/datasources/edit/${uid}/dashboards?orgId=${orgId}`);
@@ -42,6 +44,7 @@ test('the dashboards are imported from the tab of the data source', async ({ bro
     expect(complaints).toEqual([]);
     await context.close();
   } finally {
+    await request.post('/api/user/using/1', { headers: asAdmin });
     await request.delete(`/api/orgs/${orgId}`, { headers: asAdmin });
   }
 });
