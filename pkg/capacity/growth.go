@@ -142,9 +142,9 @@ func jumpsOf(points []point, disk float64) []jump {
 	return jumps
 }
 
-// lumpsOf are the jumps of points that are lumps. Others are another pace, which lasts until
-// now, since paced, or until which the usual one was another. One that came before and went is
-// as lumpy as the rest: that node is busy now and then.
+// lumpsOf are the jumps of points that are lumps. Rows of them that last are another pace: the
+// one until now, which began at paced, or the one with which the points begin. A pace that came
+// and went is lumps as well: that node is busy now and then.
 func lumpsOf(jumps []jump, points []point) (lumps []jump, paced int64) {
 	begin, now := points[0].at, points[len(points)-1].at
 	for _, gain := range []bool{true, false} {
@@ -157,7 +157,7 @@ func lumpsOf(jumps []jump, points []point) (lumps []jump, paced int64) {
 			switch {
 			case between(from, to) <= longest:
 				lumps = append(lumps, row...)
-			case between(begin, from) <= apart:
+			case between(begin, from) <= apart: // the former pace, seen from the one since
 			case i == 0 && between(to, now) <= apart:
 				paced = max(paced, from)
 			default:

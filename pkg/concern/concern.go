@@ -98,26 +98,32 @@ type Watched struct {
 }
 
 const (
-	// behindBytes is more than the rest of a line that was not written to its end. It is little:
+	// BehindBytes is more than the rest of a line that was not written to its end. It is little:
 	// a node with little to do writes as much in a day.
-	behindBytes = 4 << 10
-	// quietLog is how long a log may pause and still count as moving.
-	quietLog = 5 * time.Minute
+	BehindBytes = 4 << 10
+	// QuietLog is how long a log may pause and still count as moving.
+	QuietLog = 5 * time.Minute
 )
+
+// Answers says whether the node's API answers, however late.
+func (w *Watched) Answers() bool { return w.State == Connected || w.State == Slow }
+
+// HasAPI says whether an address of its API is known, now or before.
+func (w *Watched) HasAPI() bool { return w.Endpoint != "" || w.API != "" || !w.Answered.IsZero() }
 
 // Unread is why the log does not tell of now, or "".
 func (w *Watched) Unread(now time.Time) string {
 	switch {
 	case w.LogTrouble != "":
 		return "the log cannot be read: " + w.LogTrouble
-	case w.LogBehind > behindBytes && w.Quiet(now):
+	case w.LogBehind > BehindBytes && w.Quiet(now):
 		return "the log is still being read"
 	}
 	return ""
 }
 
 // Quiet says whether the newest line that was read is not of just now.
-func (w *Watched) Quiet(now time.Time) bool { return now.Sub(w.Evidence.Last[AnyLine]) > quietLog }
+func (w *Watched) Quiet(now time.Time) bool { return now.Sub(w.Evidence.Last[AnyLine]) > QuietLog }
 
 // Request is a query, ready to be answered.
 type Request struct {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/concern"
 	"github.com/storagenode-monitor/storagenode-monitor-datasource/pkg/heartbeat"
 )
 
@@ -56,7 +55,7 @@ func (f *Fleet) watches() (ok bool, why string) {
 	}
 	nodes := f.watched()
 	for _, node := range nodes {
-		if node.State == concern.Connected || node.State == concern.Slow {
+		if node.Answers() {
 			return true, ""
 		}
 		if node.LogTrouble == "" && f.now().Sub(node.LogRead) < quietLog {

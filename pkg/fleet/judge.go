@@ -223,13 +223,12 @@ func (collecting) Judge(_ context.Context, c conditions.Case) (conditions.Verdic
 // other conditions tell, in their time. Where no API could tell of the node, nothing excuses
 // its log.
 func goneWithItsLog(node concern.Watched, c conditions.Case, since time.Time) string {
-	hasAPI := node.Endpoint != "" || node.API != "" || !node.Answered.IsZero()
-	if !hasAPI || node.API != "" && !c.Settings.AllowsAPI(node.API) {
+	if !node.HasAPI() || node.API != "" && !c.Settings.AllowsAPI(node.API) {
 		return ""
 	}
 	recent := func(at time.Time) bool { return !at.After(c.Now) && c.Now.Sub(at) <= stuckAfter }
 	switch {
-	case node.State != concern.Connected && node.State != concern.Slow:
+	case !node.Answers():
 		return "the node's API does not answer either: it may be the node that is gone, and not only its log"
 	case !node.Answered.After(since) && c.Now.Sub(since) <= unaskedFor:
 		return "the node's API has not answered since its log cannot be read: it may be the node that is gone"

@@ -169,14 +169,6 @@ func (s *subject) lastStart() time.Time {
 	return at
 }
 
-// answers says whether the node's API answers, however late.
-func (s *subject) answers() bool { return s.State == concern.Connected || s.State == concern.Slow }
-
-// hasAPI says whether an address of its API is known, now or before.
-func (s *subject) hasAPI() bool {
-	return s.Endpoint != "" || s.API != "" || !s.Answered.IsZero()
-}
-
 // hasLog says whether a log is given.
 func (s *subject) hasLog() bool { return s.Evidence.HasLog || s.Log.Kind != settings.NoLog }
 
@@ -185,10 +177,6 @@ func (s *subject) withoutLog(code string) conditions.Unseen {
 	return conditions.Unseen{Code: code, History: s.History, Why: whyNoLog, Gone: true}
 }
 
-// behindBytes is more than the rest of a line that was not written to its end. It is little: a
-// node with little to do writes as much in a day.
-const behindBytes = 4 << 10
-
 const (
 	whyNoLog = "this node has no log here: give its log in the data source's settings"
 	whyNoAPI = "the address of this node's API is not known: give it as api in the data source's settings"
@@ -196,7 +184,7 @@ const (
 
 // behind says that old lines are being read: what they say may be over already.
 func (s *subject) behind() bool {
-	return s.LogBehind > behindBytes && s.now.Sub(s.lastLine()) > quietLog
+	return s.LogBehind > concern.BehindBytes && s.now.Sub(s.lastLine()) > concern.QuietLog
 }
 
 // unreadLog is why the log cannot be judged now, or "".
@@ -215,7 +203,7 @@ func (s *subject) unreadLog() string {
 // unpolled is why the last poll says nothing of now, or "".
 func (s *subject) unpolled() string {
 	switch {
-	case !s.hasAPI():
+	case !s.HasAPI():
 		return whyNoAPI
 	case !s.polls:
 		return "the node's API has not answered yet; see the check of the API under Save & test"

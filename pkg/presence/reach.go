@@ -14,8 +14,6 @@ const (
 	// startHold is how long after a start or an update silence is to be expected: the API
 	// waits for the node's first look at its version and its disk.
 	startHold = 30 * time.Minute
-	// quietLog is how long a log may pause and still count as moving.
-	quietLog = 5 * time.Minute
 	// contactEnd is after how long without contact satellites disqualify a node.
 	contactEnd = 30 * 24 * time.Hour
 )
@@ -33,13 +31,13 @@ type reach struct {
 // reached judges whether the node can be reached. It never says so by the log alone.
 func (s *subject) reached(c conditions.Case) (r reach) {
 	switch {
-	case !s.hasAPI():
+	case !s.HasAPI():
 		return reach{why: whyNoAPI}
 	case s.API != "" && !c.Settings.AllowsAPI(s.API):
 		return reach{why: s.API + " is not on this machine and remote APIs are not allowed: allow them in the data source's settings"}
 	case s.State == concern.Connecting && s.Trouble == "":
 		return reach{why: "the node's API has not been asked yet since the start", pending: true}
-	case s.answers(), s.State == concern.Stopped:
+	case s.Answers(), s.State == concern.Stopped:
 		return reach{}
 	}
 	r.failing = true
@@ -52,7 +50,7 @@ func (s *subject) reached(c conditions.Case) (r reach) {
 		r.since = latest(r.since, line)
 	}
 	r.out = s.now.Sub(r.since)
-	moves := s.hasLog() && !line.IsZero() && s.now.Sub(line) < quietLog
+	moves := s.hasLog() && !line.IsZero() && s.now.Sub(line) < concern.QuietLog
 	held := s.now.Sub(s.lastStart()) < startHold
 	long := r.out >= s.Thresholds.UnreachableWarning
 	r.lost = !moves && !held && long

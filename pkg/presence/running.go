@@ -43,11 +43,11 @@ func (s *subject) judgeStopped(b *bench) (*conditions.Finding, string) {
 	}
 	end := s.now
 	if !mended.IsZero() {
-		if s.reach.why != "" && s.hasAPI() {
+		if s.reach.why != "" && s.HasAPI() {
 			return nil, s.reach.why
 		}
 		// It started again. Whether it runs, its API says; without, the start has to do.
-		if s.answers() || !s.reach.failing || s.now.Sub(mended) >= startHold {
+		if s.Answers() || !s.reach.failing || s.now.Sub(mended) >= startHold {
 			if s.now.Sub(mended) < recently {
 				return nil, "" // it is well, though the log may not be readable since
 			}
@@ -144,7 +144,7 @@ func (s *subject) starts() []time.Time {
 }
 
 func (s *subject) unseenStarts() string {
-	if s.hasLog() || s.hasAPI() {
+	if s.hasLog() || s.HasAPI() {
 		return ""
 	}
 	return whyNoAPI

@@ -49,7 +49,7 @@ func (s *subject) judgeBlind(b *bench) (*conditions.Finding, string) {
 	e := &s.Evidence
 	line := s.lastLine()
 	began := latest(b.Started, s.Since)
-	alive := s.answers() && s.unpolled() == "" && s.polled.LastPinged.After(latest(began, line))
+	alive := s.Answers() && s.unpolled() == "" && s.polled.LastPinged.After(latest(began, line))
 	switch {
 	case !s.hasLog():
 		return s.notWatched(0, "it has no log here. "+lost+" Give its log in the data source's settings: a file, docker://container, or the host:port of a log forwarder."), ""
@@ -69,7 +69,7 @@ func (s *subject) judgeBlind(b *bench) (*conditions.Finding, string) {
 		if s.now.Sub(began) < firstLine {
 			return nil, "the log has no line yet"
 		}
-		if s.hasAPI() && !alive {
+		if s.HasAPI() && !alive {
 			return nil, "the log has no line yet, and the node was in no contact"
 		}
 		return s.notWatched(0, fmt.Sprintf("its log %s has had no line for %s. %s See whether the node writes to this log, and set log.level: info in its config.yaml and restart the node.", s.Log, lasting(s.now.Sub(began)), lost)), ""
@@ -136,7 +136,7 @@ func (s *subject) judgeSilence(b *bench) (*conditions.Finding, string) {
 	if why := s.unpolled(); why != "" {
 		return nil, "whether the node goes on while its log is silent its API would tell: " + why
 	}
-	if !s.answers() {
+	if !s.Answers() {
 		return nil, "whether the node goes on while its log is silent its API would tell, which does not answer now"
 	}
 	line := s.lastLine()
