@@ -116,6 +116,9 @@ func (s *Store) load(file fileState) error {
 // nameKeys writes chunks of former formats anew, so that they name their keys. They are read
 // as they are, too: a disk that is full keeps no store closed.
 func (s *Store) nameKeys(chunks []string) error {
+	if len(chunks) == 0 {
+		return nil // as at nearly every opening: there is nothing to make safe on the disk either
+	}
 	const together = 100 // of which BuntDB makes one write
 	for keys := range slices.Chunk(chunks, together) {
 		err := s.update(false, func(tx *buntdb.Tx) error {
